@@ -1,0 +1,101 @@
+"""What an objective adds to the loss so that parameters stay small."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from lawbook.reference.checks import check_floating, check_range
+from torch import Tensor
+
+
+def l1_penalty(params: Mapping[str, Tensor], factor: float, skip_bias: bool = True) -> Tensor:
+    """Add up the absolute values of the parameters.
+
+        factor · Σ_w Σ |w|
+
+    where the slope at 0 is 0.
+
+    Args:
+        params: parameters by name, floating, any shapes.
+        factor: at least 0.
+        skip_bias: leave out every parameter whose name contains "bias".
+
+    Returns:
+        A scalar of the parameters' dtype; 0 when nothing is left to add up.
+
+    Raises:
+        TypeError: ``params`` is not a mapping, or a parameter is not floating.
+        ValueError: ``factor`` is negative.
+
+    Source: note 002 §6.3.3.
+    """
+    return factor * _total({name: w.abs().sum() for name, w in _checked(params, factor).items()}, skip_bias)
+
+
+def l2_penalty(params: Mapping[str, Tensor], factor: float, skip_bias: bool = True) -> Tensor:
+    """Add up half the squares of the parameters.
+
+        ½ · factor · Σ_w Σ w²
+
+    where the ½ makes the gradient factor · w, that of weight decay.
+
+    Args:
+        params: parameters by name, floating, any shapes.
+        factor: at least 0.
+        skip_bias: leave out every parameter whose name contains "bias".
+
+    Returns:
+        A scalar of the parameters' dtype; 0 when nothing is left to add up.
+
+    Raises:
+        TypeError: ``params`` is not a mapping, or a parameter is not floating.
+        ValueError: ``factor`` is negative.
+
+    Conventions: with the ½ in the notes, d2l and optax.add_decayed_weights' gradient; without it in Keras.
+
+    Source: note 002 §6.3.3.
+    """
+    return 0.5 * factor * _total({name: w.square().sum() for name, w in _checked(params, factor).items()}, skip_bias)
+
+
+def regularized_objective(loss: Tensor, penalties: Sequence[Tensor]) -> Tensor:
+    """Add penalties to a loss.
+
+        objective = loss + Σ penalties
+
+    where each penalty already carries its factor.
+
+    Args:
+        loss: a scalar tensor (no axes), floating.
+        penalties: scalar tensors, as many as wished.
+
+    Returns:
+        A new scalar of the dtype of ``loss``.
+
+    Raises:
+        TypeError: a term is not a floating tensor.
+        ValueError: a term is not a scalar.
+
+    Source: note 002 §6.3, §6.3.4.
+    """
+    terms = {"loss": loss} | {f"penalties[{i}]": penalty for i, penalty in enumerate(penalties)}
+    for name, term in terms.items():
+        check_floating(name, term)
+        if term.ndim:
+            raise ValueError(f"{name} has shape {tuple(term.shape)}, expected a scalar")
+    return torch.stack(list(terms.values())).sum()
+
+
+def _checked(params: Mapping[str, Tensor], factor: float) -> Mapping[str, Tensor]:
+    if not isinstance(params, Mapping):
+        raise TypeError(f"params must map names to tensors, got {type(params).__name__}")
+    for name, parameter in params.items():
+        check_floating(f"params[{name!r}]", parameter)
+    check_range("factor", factor, 0)
+    return params
+
+
+def _total(sums: Mapping[str, Tensor], skip_bias: bool) -> Tensor:
+    kept = [value for name, value in sums.items() if not (skip_bias and "bias" in name)]
+    if kept:
+        return torch.stack(kept).sum()
+    return torch.zeros_like(next(iter(sums.values()))) if sums else torch.zeros(())

@@ -1,0 +1,98 @@
+"""Known mistakes: when a component fails, its answers are compared with those of the faulty implementations."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from lawbook.fixtures.cases.kit import Case
+from lawbook.fixtures.faulty import registry
+from lawbook.fixtures.implementation import Implementation, Trial
+from lawbook.fixtures.tree import is_floating, map_leaves
+from lawbook.spec_tests.judge import LawBroken, check_form, compare
+from lawbook.spec_tests.oracle import products
+
+if TYPE_CHECKING:
+    from lawbook.spec_tests.running import LawRun
+
+TRIED = 10
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """How many of the cases fail, and the known mistake that explains them all."""
+
+    failing: int
+    tried: int
+    hint: str | None
+
+
+def diagnose(run: "LawRun", seen: list[Case]) -> Diagnosis:
+    """Compare values, or gradients for a gradient law, on the failing ones of the cases that were tried."""
+    seen = seen[:TRIED]
+    answers = _Answers(run)
+    failing = [case for case in seen if answers.differs(case)]
+    if not failing:
+        return Diagnosis(0, len(seen), None)
+    for known in registry.load().get(run.spec_class.name, []):
+        if known.function is run.implementation.function(run.spec_class.name):
+            continue
+        trial = Trial(Implementation([{known.component: known.function}], known.name), known.component)
+        if all(answers.equal(trial, case) for case in failing):
+            return Diagnosis(len(failing), len(seen), known.hint)
+    return Diagnosis(len(failing), len(seen), None)
+
+
+class _Answers:
+    """What the implementation answers, and the truth, in the terms of the law that failed."""
+
+    def __init__(self, run: "LawRun"):
+        self._run = run
+        self._second = run.law == "second_derivative_agrees"
+        self._gradient = self._second or run.law == "gradient_agrees"
+        self._got: dict[int, Any] = {}
+
+    def differs(self, case: Case) -> bool:
+        """Whether the implementation's answer is beyond what is allowed; an exception does not count."""
+        try:
+            got = self._got[id(case)] = self._answer(self._run.trial, case)
+            return not self._close(got, self._truth(case), case)
+        except Exception:
+            return False
+
+    def equal(self, other: Trial, case: Case) -> bool:
+        """Whether another answer is the implementation's, and not the truth."""
+        try:
+            answer = self._answer(other, case)
+            wide = map_leaves(lambda leaf: leaf.double() if is_floating(leaf) else leaf, self._got[id(case)])
+            return self._close(answer, wide, case)
+        except Exception:
+            return False
+
+    def _answer(self, trial: Trial, case: Case) -> Any:
+        if self._gradient:
+            return products(trial, case, self._run.spec_class.differentiable, self._second)[1]
+        return trial(case)
+
+    def _truth(self, case: Case) -> Any:
+        oracle = self._run.spec.oracle
+        if self._gradient:
+            return oracle.gradient(case, self._run.spec_class.differentiable, self._second)
+        return oracle.value(case)
+
+    def _close(self, got: Any, wanted: Any, case: Case) -> bool:
+        oracle = self._run.spec.oracle
+        try:
+            check_form(map_leaves(_wide, got), map_leaves(_wide, wanted))
+        except LawBroken:
+            return False
+        if self._gradient:
+            spread = oracle.gradient_spread(case, self._run.spec_class.differentiable, self._second)
+        else:
+            spread = oracle.value_spread(case)
+        rows = -1 if self._gradient else self._run.spec.rows(case)
+        return compare(got, wanted, case.dtype, rows, spread).share <= 1
+
+
+def _wide(leaf: Any) -> Any:
+    return leaf.to(torch.float64) if is_floating(leaf) else leaf

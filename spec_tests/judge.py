@@ -1,0 +1,331 @@
+"""The judge: how far a result may be from the truth, and in which order it is looked at.
+
+Truth is computed in float64. An element passes when its error is at most
+
+    8 × (yardstick + 2 units in the last place of the row's scale)
+
+where the *row* is the slice along the component's own axis, its scale the largest finite magnitude of the truth in it,
+and the *yardstick* what rounding alone may do to this case: the largest, over the row, of
+
+    |reference in the working dtype − truth|,    at the inputs and at two inputs moved by one unit in the last place,
+    |truth at the moved inputs − truth|,
+    |reference with every operation rounded at random − truth|,    twice (see rounding.py), and fourteen times more before
+                                                                   a result that is close to passing is rejected.
+
+Results below the dtype's smallest normal number count as zero: flushing them is legal.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lawbook.fixtures.cases.kit import Case
+from lawbook.fixtures.tree import is_floating, leaves, map_leaves, values
+from lawbook.spec_tests.rounding import RandomRounding
+
+FACTOR = 8.0
+ULPS = 2.0
+
+Axes = int | tuple[int, ...]
+
+
+class LawBroken(AssertionError):
+    """A law does not hold; what was seen stands in ``evidence``."""
+
+    def __init__(self, message: str, **evidence: Any):
+        super().__init__(message)
+        self.evidence = evidence
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """The worst element of a result."""
+
+    position: str
+    got: Any
+    expected: Any
+    error: float
+    allowed: float
+
+
+def ulp(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """The distance to the next number of ``dtype``, in float64; 0 at 0 and at infinities."""
+    mantissa, exponent = torch.frexp(x.double())
+    step = torch.ldexp(torch.full_like(mantissa, torch.finfo(dtype).eps), exponent - 1)
+    return torch.where((x == 0) | ~torch.isfinite(x), 0.0, step)
+
+
+def moved(case: Case, sign: int) -> Case:
+    """The case with every floating input moved by one unit in the last place, up or down at random.
+
+    The two moves (``sign`` 0 and 1) agree on every other element, so that whatever cancels in one shows in the other.
+    Zeros stay: they are structure (padding, masks), not rounded numbers.
+    """
+    generator = case.generator(9000)
+
+    def move(leaf: Any) -> Any:
+        if not is_floating(leaf) or leaf.numel() == 0:
+            return leaf
+        signs = torch.randint(0, 2, leaf.shape, generator=generator).double() * 2 - 1
+        if sign:
+            signs = signs * (1 - 2 * ((torch.arange(leaf.numel()) + sign) % 2)).reshape(leaf.shape)
+            sign_of_leaf[0] = not sign_of_leaf[0]
+            signs = signs if sign_of_leaf[0] else -signs
+        wide = leaf.double()
+        return (wide + signs * ulp(leaf, leaf.dtype)).to(leaf.dtype)
+
+    sign_of_leaf = [False]
+    return case.nudged(map_leaves(move, case.arguments), sign)
+
+
+def shrunk(case: Case) -> Case:
+    """The case with every floating input one unit in the last place closer to zero: stays inside bounded domains."""
+    return case.nudged(
+        map_leaves(
+            lambda leaf: (leaf.double() - ulp(leaf, leaf.dtype) * leaf.sign()).to(leaf.dtype) if is_floating(leaf) else leaf,
+            case.arguments,
+        ),
+        0,
+    )
+
+
+Evaluate = Callable[[Case], Any]
+Spreads = list[Tensor | None]
+Yardstick = Callable[[int], Spreads]
+"""Level → what rounding may do to every floating leaf: 0 the quick look, 1 with more random roundings."""
+
+MORE_ROUNDINGS = 14
+HOPELESS = 1e4
+"""Beyond this share no more roundings are tried: they never widen the yardstick so far."""
+
+
+def spread(evaluate: Evaluate, case: Case, truth: Any) -> Yardstick:
+    """The yardstick of every floating leaf of the truth, element by element, in float64."""
+    levels: list[Spreads] = []
+
+    def yardstick(level: int) -> Spreads:
+        if not levels:
+            levels.append(_quick(evaluate, case, truth))
+        if level and len(levels) == 1:
+            levels.append(_thorough(evaluate, case, truth, levels[0]))
+        return levels[level]
+
+    return yardstick
+
+
+def _thorough(evaluate: Evaluate, case: Case, truth: Any, quick: Spreads) -> Spreads:
+    found = list(quick)
+    wide = case.to(torch.float64)
+    for k in range(MORE_ROUNDINGS):
+        with RandomRounding(case.dtype, case.seed + 2 + k):
+            rounded = list(values(evaluate(wide)))
+        for i, (x, y) in enumerate(zip(rounded, values(truth), strict=True)):
+            known = found[i]
+            if known is not None:
+                found[i] = torch.maximum(known, _distance(x, y))
+    return found
+
+
+def _quick(evaluate: Evaluate, case: Case, truth: Any) -> Spreads:
+    wide = [leaf if is_floating(leaf) else None for leaf in values(truth)]
+    found: Spreads = [None if leaf is None else torch.zeros_like(leaf) for leaf in wide]
+
+    def widen(a: list[Any], b: list[Any]) -> None:
+        for i, (x, y) in enumerate(zip(a, b, strict=True)):
+            if found[i] is not None:
+                found[i] = torch.maximum(found[i], _distance(x.double(), y.double()))
+
+    widen(_own(evaluate, case), wide)
+    for sign in (0, 1):
+        with RandomRounding(case.dtype, case.seed + sign):
+            widen(list(values(evaluate(case.to(torch.float64)))), wide)
+        neighbour = moved(case, sign)
+        try:
+            there = list(values(evaluate(neighbour.to(torch.float64))))
+        except (ValueError, IndexError):
+            # The move left the contract's domain, such as a probability beyond one: move inwards.
+            neighbour = shrunk(case)
+            try:
+                there = list(values(evaluate(neighbour.to(torch.float64))))
+            except (ValueError, IndexError):
+                continue
+        if len(there) != len(wide) or any(
+            w is not None and (not isinstance(t, Tensor) or t.shape != w.shape) for t, w in zip(there, wide, strict=True)
+        ):
+            continue
+        widen(there, wide)
+        widen(_own(evaluate, neighbour), there)
+    return found
+
+
+def _own(evaluate: Evaluate, case: Case) -> list[Any]:
+    """The reference in the working dtype; through float32 where the back end lacks a half-precision kernel."""
+    try:
+        return list(values(evaluate(case)))
+    except RuntimeError:
+        result = evaluate(case.to(torch.float32))
+        return [leaf.to(case.dtype) if is_floating(leaf) else leaf for leaf in values(result)]
+
+
+def _distance(a: Tensor, b: Tensor) -> Tensor:
+    """|a − b|, zero where both are the same infinity or both nan, infinite where only one is finite."""
+    distance = (a - b).abs()
+    same = (a == b) | (a.isnan() & b.isnan())
+    return torch.where(same, 0.0, torch.nan_to_num(distance, nan=torch.inf, posinf=torch.inf))
+
+
+def row_max(x: Tensor, rows: Axes) -> Tensor:
+    """The maximum along the rows, kept for broadcasting back."""
+    if x.ndim == 0 or x.numel() == 0:
+        return x
+    axes = [rows] if isinstance(rows, int) else list(rows)
+    axes = [axis for axis in axes if -x.ndim <= axis < x.ndim] or [-1]
+    return x.amax(axes, keepdim=True)
+
+
+def check_form(got: Any, contract: Any, what: str = "the result") -> None:
+    """Type, structure, shape and dtype, in this order, against the reference's own result in the working dtype."""
+    if isinstance(contract, dict):
+        if not isinstance(got, dict) or set(got) != set(contract):
+            shown = f"a dict of {sorted(map(str, got))}" if isinstance(got, dict) else type(got).__name__
+            raise LawBroken(f"{what} is {shown}, expected a dict of {sorted(map(str, contract))}", got=got)
+        for key, part in contract.items():
+            check_form(got[key], part, f"{what}[{key!r}]")
+    elif isinstance(contract, list | tuple):
+        if not isinstance(got, list | tuple) or len(got) != len(contract):
+            shown = f"{len(got)} parts" if isinstance(got, list | tuple) else type(got).__name__
+            raise LawBroken(f"{what} is {shown}, expected {len(contract)} parts", got=got)
+        for i, part in enumerate(contract):
+            check_form(got[i], part, f"{what}[{i}]")
+    elif isinstance(contract, Tensor):
+        if not isinstance(got, Tensor):
+            raise LawBroken(f"{what} is {_kind(got)}, expected a tensor", got=got)
+        if got.shape != contract.shape:
+            raise LawBroken(f"{what} has shape {tuple(got.shape)}, expected {tuple(contract.shape)}", got=got)
+        if got.dtype != contract.dtype:
+            raise LawBroken(
+                f"{what} has dtype {_name(got.dtype)}, expected {_name(contract.dtype)}", got=got, only_dtype=True
+            )
+    elif isinstance(contract, bool) or contract is None or isinstance(contract, str):
+        if type(plain(got)) is not type(contract):
+            raise LawBroken(f"{what} is {_kind(got)}, expected {_kind(contract)}", got=got)
+    elif isinstance(contract, int | float):
+        number = plain(got)
+        if isinstance(number, bool) or not isinstance(number, type(contract)):
+            raise LawBroken(f"{what} is {_kind(got)}, expected {_kind(contract)}", got=got)
+
+
+def plain(x: Any) -> Any:
+    """A Python number in place of a tensor without axes: libraries whose arrays are foreign hand numbers back so."""
+    return x.item() if isinstance(x, Tensor) and x.ndim == 0 else x
+
+
+def _kind(x: Any) -> str:
+    if isinstance(x, Tensor):
+        return f"a tensor of shape {tuple(x.shape)}"
+    return "None" if x is None else f"{type(x).__name__} {x!r}"[:80]
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+class Comparison:
+    """The outcome of holding a result against the truth: the worst share of the allowed error, and where."""
+
+    def __init__(self) -> None:
+        self.share = 0.0
+        self.deviation: Deviation | None = None
+
+    def note(self, share: float, deviation: Deviation) -> None:
+        """Keep the worst."""
+        if self.deviation is None or share > self.share or math.isnan(share):
+            self.share = math.inf if math.isnan(share) else share
+            self.deviation = deviation
+
+
+def compare(
+    got: Any,
+    truth: Any,
+    dtype: torch.dtype,
+    rows: Axes | list[Axes],
+    yardstick: Yardstick,
+) -> Comparison:
+    """Hold a result of the right form against the truth, element by element, row by row.
+
+    The yardstick is only asked for when two units in the last place of the row's scale do not settle it; the share is
+    then of those alone, which is the stricter figure. ``rows`` may be a list with an entry for every leaf.
+    """
+    outcome = Comparison()
+    share = torch.zeros(1)
+    for i, ((path, expected), found) in enumerate(zip(leaves(truth), values(got), strict=True)):
+        if not is_floating(expected):
+            if not _equal(found, expected):
+                outcome.note(math.inf, _first_difference(path, found, expected))
+            continue
+        if expected.numel() == 0:
+            continue
+        error, scale = _errors(found, expected, dtype)
+        finfo = torch.finfo(dtype)
+        axes = rows[i] if isinstance(rows, list) else rows
+        base = FACTOR * ULPS * finfo.eps * row_max(scale, axes) + finfo.tiny
+        allowed = base
+        for level in (0, 1):
+            if level and not 1 < float(share.max()) < HOPELESS:
+                break
+            if bool((error > base).any()):
+                yard = yardstick(level)[i]
+                assert yard is not None
+                allowed = base + FACTOR * row_max(yard, axes)
+            share = torch.nan_to_num(error / allowed, nan=0.0, posinf=math.inf)
+        worst = int(share.argmax())
+        value = float(share.flatten()[worst])
+        if outcome.deviation is None or value > outcome.share:
+            at = [int(k) for k in torch.unravel_index(torch.tensor(worst), expected.shape)]
+            outcome.note(
+                value,
+                Deviation(
+                    f"{path}{at if at else ''}",
+                    found.flatten()[worst].item(),
+                    expected.flatten()[worst].item(),
+                    float(error.flatten()[worst]),
+                    float(allowed.expand_as(error).flatten()[worst]),
+                ),
+            )
+    return outcome
+
+
+def _errors(found: Tensor, expected: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Error and scale of every element; infinite error where nan and infinities do not match in place and sign."""
+    found = found.detach().double()
+    finite = torch.isfinite(expected)
+    if bool(finite.all()) and bool(torch.isfinite(found).all()):
+        return (found - expected).abs(), expected.abs()
+    # A finite truth beyond the dtype's range rounds to an infinity of its sign.
+    beyond = finite & torch.isinf(expected.to(dtype))
+    ideal = torch.where(beyond, torch.sign(expected) * torch.inf, expected)
+    error = _distance(found, expected)
+    error = torch.where(beyond & (found == ideal), 0.0, error)
+    return error, torch.where(finite, expected.abs(), 0.0)
+
+
+def _equal(found: Any, expected: Any) -> bool:
+    if isinstance(expected, Tensor):
+        return isinstance(found, Tensor) and bool((found == expected).all())
+    found = plain(found)
+    return bool(found == expected) or (expected != expected and found != found)
+
+
+def _first_difference(path: str, found: Any, expected: Any) -> Deviation:
+    if isinstance(expected, Tensor) and isinstance(found, Tensor) and expected.ndim:
+        at = [int(k) for k in (found != expected).nonzero()[0]]
+        a, b = found[tuple(at)].item(), expected[tuple(at)].item()
+        path = f"{path}{at}"
+    else:
+        a, b = plain(found), plain(expected)
+    error = abs(a - b) if isinstance(a, int | float) and isinstance(b, int | float) else math.inf
+    return Deviation(path, a, b, float(error), 0.0)

@@ -1,0 +1,44 @@
+"""Stochastic arithmetic: the reference in float64 with every operation's result rounded up or down at random.
+
+The own error of one algorithm may vanish by luck (an exponential of exactly 0, sums of whole numbers), and moving the
+inputs does not show what rounding does half-way: in softmax's gradient p·(g − Σ p·g) the rounding of p alone costs one unit
+in the last place of g, however small the difference is. Perturbing every operation shows it.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+# Operations that round. Selecting, moving, comparing and negating do not.
+ROUNDING = frozenset(
+    """add sub rsub mul div addcmul addcdiv exp exp2 expm1 log log1p log2 sqrt rsqrt pow reciprocal square tanh sigmoid sin cos erf
+    sum mean var std mm bmm addmm baddbmm mv dot matmul convolution cumsum prod logsumexp norm linalg_vector_norm _softmax
+    _log_softmax _softmax_backward_data _log_softmax_backward_data tanh_backward sigmoid_backward softplus softplus_backward
+    logaddexp lerp silu gelu mish elu convolution_backward index_add scatter_add index_put index_put_ _index_put_impl
+    log_sigmoid_forward log_sigmoid_backward xlogy cosh sinh acos asin atan addmv addr""".split()
+)
+
+
+class RandomRounding(TorchDispatchMode):
+    """Rounds every result at random to a neighbour at half a unit in the last place of ``dtype``."""
+
+    def __init__(self, dtype: torch.dtype, seed: int):
+        super().__init__()
+        self._half = torch.finfo(dtype).eps / 2
+        self._generator = torch.Generator().manual_seed(seed)
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = function(*args, **(kwargs or {}))
+        if function.overloadpacket.__name__ not in ROUNDING:
+            return result
+        if isinstance(result, Tensor):
+            return self._rounded(result)
+        return type(result)(self._rounded(x) if isinstance(x, Tensor) else x for x in result)
+
+    def _rounded(self, x: Tensor) -> Tensor:
+        if not x.is_floating_point() or x.numel() == 0:
+            return x
+        signs = torch.randint(0, 2, x.shape, generator=self._generator, dtype=x.dtype)
+        return x * (1 + self._half * (2 * signs - 1))

@@ -1,0 +1,348 @@
+"""Running one law over its cases: draw, judge, shrink within a budget, say what is wrong."""
+
+import contextlib
+import io
+import math
+import time
+import traceback
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import hypothesis
+import torch
+from hypothesis import HealthCheck, Phase, Verbosity
+
+from lawbook.fixtures.cases.kit import Case, Domain, Draft
+from lawbook.fixtures.implementation import Implementation, Raised, Trial, Unfit
+from lawbook.fixtures.tree import is_floating, leaves, map_leaves, values
+from lawbook.spec_tests import globals_guard
+from lawbook.spec_tests.devices import Device
+from lawbook.spec_tests.failures import Failure, describe
+from lawbook.spec_tests.judge import LawBroken, compare, spread
+from lawbook.spec_tests.oracle import Oracle, settle
+from lawbook.spec_tests.shrinking import shrink_values
+from lawbook.spec_tests.spec import Spec, skip_case
+
+PROFILES = {"quick": 8, "default": 25, "thorough": 200}
+KEPT_CASES = 512
+
+
+@dataclass
+class Settings:
+    """How a trial is run.
+
+    Args:
+        profile: quick, default or thorough; or ``cases`` for a number of cases a law.
+        seed: cases are a function of the seed and the component alone.
+        dtype: the working dtype.
+        device: where the accelerator law computes; None: it is not run.
+        authority: when the reference is on trial: who says the truth, by component.
+        heartbeat: called before every case, so that a watchdog knows the run is alive.
+    """
+
+    profile: str = "default"
+    seed: int = 0
+    dtype: torch.dtype = torch.float32
+    device: Device | None = None
+    authority: Callable[[str], Implementation | None] | None = None
+    heartbeat: Callable[[], None] = lambda: None
+    cases: int = 0
+
+    @property
+    def count(self) -> int:
+        """Cases a law."""
+        return self.cases or PROFILES[self.profile]
+
+
+@dataclass
+class LawResult:
+    """What became of one law."""
+
+    outcome: str
+    cases: int = 0
+    worst: float = 0.0
+    seconds: float = 0.0
+    reason: str | None = None
+    failure: Failure | None = None
+    text: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+_cases: OrderedDict[Any, Case] = OrderedDict()
+
+
+def case_of(component: str, domain: Domain, draft: Draft, dtype: torch.dtype) -> Case:
+    """The case of a draft: one object for all laws of the component, so that truths are computed once."""
+    key = (component, domain.__name__, draft.key, dtype)
+    case = _cases.get(key)
+    if case is None:
+        case = _cases[key] = draft.case(dtype)
+        if len(_cases) > KEPT_CASES:
+            _cases.popitem(last=False)
+    return case
+
+
+def run_law(spec_class: type[Spec], law: str, implementation: Implementation, settings: Settings) -> LawResult:
+    """Judge one law of one component."""
+    started = time.perf_counter()
+    before = globals_guard.capture()
+    try:
+        result = _run_law(spec_class, law, implementation, settings)
+    finally:
+        globals_guard.restore(before)
+    result.seconds = time.perf_counter() - started
+    return result
+
+
+def _run_law(spec_class: type[Spec], law: str, implementation: Implementation, settings: Settings) -> LawResult:
+    name = spec_class.name
+    declared = implementation.unsupported.get(name)
+    if implementation.function(name) is None and declared is None:
+        return LawResult("not_provided", reason=f"{implementation.name} does not provide {name}")
+    authority = settings.authority(name) if settings.authority else None
+    if settings.authority and authority is None and law in ("agrees_with_reference", "gradient_agrees"):
+        return LawResult("not_applicable", reason="no other authority provides this component")
+    run = LawRun(spec_class, law, implementation, settings, authority)
+    if isinstance(declared, str):
+        return run.expect_refusal(declared)
+    reason = spec_class.inapplicable(law, implementation)
+    if reason is None and authority and law == "gradient_agrees" and not authority.has_gradients:
+        reason = f"{authority.name} offers no gradients"
+    if reason is not None:
+        return LawResult("not_applicable", reason=reason)
+    if law == "accelerator_agrees":
+        if settings.device is None:
+            return LawResult("not_run", reason="no device given")
+        if implementation.bridge != "torch":
+            return LawResult("not_applicable", reason=f"arrays of {implementation.name} are not moved by torch")
+    if law == "low_precision" and all(run.spec.lacks_dtype(run.trial, dtype) for dtype in spec_class.low_precisions):
+        return LawResult("not_applicable", reason=f"{implementation.name} supports neither bfloat16 nor float16 here")
+    return run.judge()
+
+
+class LawRun:
+    """One law of one component of one implementation."""
+
+    def __init__(
+        self,
+        spec_class: type[Spec],
+        law: str,
+        implementation: Implementation,
+        settings: Settings,
+        authority: Implementation | None = None,
+    ):
+        self.spec_class = spec_class
+        self.law = law
+        self.settings = settings
+        self.implementation = implementation
+        self.function = spec_class.law(law)
+        self.spec = spec_class()
+        self.spec.oracle = Oracle(spec_class.component, authority if law in AUTHORITY_LAWS else None)
+        self.spec.dtype = settings.dtype
+        if settings.device is not None:
+            self.spec.device = settings.device
+        self.spec.tried = 0
+        self.worst = 0.0
+        self.judged = 0
+
+    @property
+    def trial(self) -> Trial:
+        """The component on trial."""
+        return Trial(self.implementation, self.spec_class.name)
+
+    def judge(self) -> LawResult:
+        """Draw cases and judge; on failure shrink and describe."""
+        domain = self.spec_class.domain_of(self.law)
+        try:
+            self._single() if domain is None else self._over(domain)
+        except Broken as broken:
+            return self._failed(broken)
+        except Exception as error:
+            lines = traceback.format_exc(limit=-3)
+            return LawResult("error", self.judged, reason=f"lawbook itself failed: {error!r}", text=lines)
+        if self.judged == 0:
+            return LawResult("error", 0, reason="no case could be judged", text="no case could be judged")
+        return LawResult("pass", self.judged, self.worst)
+
+    def expect_refusal(self, reason: str) -> LawResult:
+        """An adapter that declares a component unsupported must really refuse it."""
+        if self.law != "agrees_with_reference" or self.implementation.function(self.spec_class.name) is None:
+            return LawResult("not_provided", reason=f"declared unsupported: {reason}")
+        found: list[Any] = []
+
+        def body(case: Case) -> None:
+            self.judged += 1
+            try:
+                self.trial(case)
+            except (Raised, Unfit):
+                return
+            found.append(case)
+
+        assert self.spec_class.cases is not None
+        self._draw(self.spec_class.cases, body)
+        if found:
+            text = f"{self.implementation.name} declares {self.spec_class.name} unsupported, yet calling it does not raise"
+            return LawResult("fail", self.judged, reason=text, text=text)
+        return LawResult("not_provided", self.judged, reason=f"declared unsupported: {reason}")
+
+    def _single(self) -> None:
+        self.settings.heartbeat()
+        try:
+            share = self.function(self.spec, self.trial)
+        except (LawBroken, Raised, Unfit, AssertionError) as error:
+            arguments = getattr(error, "arguments", None) or getattr(error, "evidence", {}).get("case") or {}
+            raise Broken(error, Case(arguments, self.settings.dtype), []) from None
+        except Exception as error:
+            raise Broken(error, Case({}, self.settings.dtype), []) from error
+        self.judged = max(1, self.spec.tried)
+        self.worst = share or 0.0
+
+    def _over(self, domain: Domain) -> None:
+        """Hypothesis draws and shrinks; after the first failure a budget of evaluations, then nothing new is tried."""
+        failing: dict[Any, Exception] = {}
+        budget = [self.settings.count]
+        last: list[Any] = []
+        seen: OrderedDict[Any, Case] = OrderedDict()
+
+        def body(draft: Draft) -> None:
+            if draft.key in failing:
+                last[:] = [draft.key]
+                raise failing[draft.key]
+            if failing:
+                budget[0] -= 1
+                if budget[0] < 0:
+                    return
+            case = case_of(self.spec_class.name, domain, draft, self.settings.dtype)
+            self.settings.heartbeat()
+            seen[draft.key] = case
+            try:
+                self.evaluate(case)
+            except Exception as error:
+                failing[draft.key] = error
+                last[:] = [draft.key]
+                raise
+
+        try:
+            self._draw_drafts(domain, body)
+        except Exception as error:
+            if not failing:
+                raise
+            key = last[0]
+            case, error = seen[key], failing[key]
+            if not isinstance(error, LawBroken | Raised | Unfit | AssertionError):
+                raise Broken(error, case, list(seen.values())) from error
+            case, error = shrink_values(case, error, self.evaluate, budget=self.settings.count)
+            raise Broken(error, case, list(seen.values())) from error
+
+    def evaluate(self, case: Case) -> None:
+        """Judge the law on one case; raise when it is broken."""
+        self._evaluate(case)
+
+    def _evaluate(self, case: Case) -> None:
+        found = self.function(self.spec, self.trial, case)
+        if found is skip_case:
+            return
+        share = 0.0
+        if isinstance(found, tuple | list):
+            share = self._equations(found, case)
+        elif isinstance(found, float | int):
+            share = float(found)
+        self.judged += 1
+        self.worst = max(self.worst, share)
+
+    def _equations(self, found: Any, case: Case) -> float:
+        left, right = _sides(found)
+        _same_form(left, right)
+        reference = self.spec.oracle.reference
+
+        def both(at: Case) -> Any:
+            return list(_sides(self.function(self.spec, reference, at)))
+
+        kept: list[Any] = []
+
+        def yardstick(level: int) -> list[Any]:
+            if not kept:
+                kept.append(spread(both, case, both(case.to(torch.float64))))
+            yards = kept[0](level)
+            half = len(yards) // 2
+            return [None if a is None else a + b for a, b in zip(yards[:half], yards[half:], strict=True)]
+
+        wide = map_leaves(lambda leaf: leaf.double() if is_floating(leaf) else leaf, right)
+        return settle(compare(left, wide, case.dtype, -1, yardstick), "law", left, right)
+
+    def _draw(self, domain: Domain, body: Callable[[Case], None]) -> None:
+        self._draw_drafts(
+            domain, lambda draft: body(case_of(self.spec_class.name, domain, draft, self.settings.dtype))
+        )
+
+    def _draw_drafts(self, domain: Domain, body: Callable[[Draft], None]) -> None:
+        seed = self.settings.seed * 1_000_003 + zlib.crc32(self.spec_class.name.encode())
+
+        @hypothesis.settings(
+            max_examples=self.settings.count,
+            database=None,
+            deadline=None,
+            derandomize=False,
+            print_blob=False,
+            report_multiple_bugs=False,
+            phases=(Phase.generate, Phase.shrink),
+            suppress_health_check=list(HealthCheck),
+            verbosity=Verbosity.quiet,
+        )
+        @hypothesis.seed(seed)
+        @hypothesis.given(domain.strategy)
+        def drive(draft: Draft) -> None:
+            body(draft)
+
+        with contextlib.redirect_stderr(io.StringIO()):
+            drive()
+
+    def _failed(self, broken: "Broken") -> LawResult:
+        failure = describe(self, broken.error, broken.case, broken.seen)
+        outcome = "error" if failure.kind == "error" else "fail"
+        return LawResult(
+            outcome,
+            self.judged + failure.failing_cases,
+            min(failure.share, 1e300) if not math.isinf(failure.share) else math.inf,
+            reason=failure.headline,
+            failure=failure,
+            text=failure.message,
+        )
+
+
+AUTHORITY_LAWS = ("agrees_with_reference", "gradient_agrees")
+
+
+class Broken(Exception):
+    """A law failed on a case; ``seen`` are all cases that were tried."""
+
+    def __init__(self, error: Exception, case: Case, seen: list[Case]):
+        super().__init__(str(error))
+        self.error = error
+        self.case = case
+        self.seen = seen
+
+
+def _sides(found: Any) -> tuple[list[Any], list[Any]]:
+    """All left sides and all right sides of one equation or a list of them."""
+    equations = found if isinstance(found, list) else [found]
+    return [left for left, _ in equations], [right for _, right in equations]
+
+
+def _same_form(left: Any, right: Any) -> None:
+    a, b = list(leaves(left)), list(leaves(right))
+    if len(a) != len(b):
+        raise LawBroken(f"the two sides have {len(a)} and {len(b)} parts", kind="law", got=left, expected=right)
+    for (_, x), (_, y) in zip(a, b, strict=True):
+        if isinstance(x, torch.Tensor) and isinstance(y, torch.Tensor) and x.shape != y.shape:
+            raise LawBroken(
+                f"the two sides have shapes {tuple(x.shape)} and {tuple(y.shape)}", kind="law", got=left, expected=right
+            )
+
+
+def count_floating(tree: Any) -> int:
+    """How many floating tensors a tree holds."""
+    return sum(is_floating(leaf) for leaf in values(tree))

@@ -1,0 +1,215 @@
+"""Spec: what must hold for one component. Subclass it, name the component and its domain, add its own laws."""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from lawbook.fixtures.cases.kit import Case, Domain
+from lawbook.fixtures.implementation import Implementation, Trial
+from lawbook.fixtures.tree import floating, values
+from lawbook.spec_tests.devices import Device
+from lawbook.spec_tests.judge import Axes, LawBroken
+from lawbook.spec_tests.oracle import Oracle
+from lawbook.spec_tests.universal import UniversalLaws
+
+__all__ = ["Batch", "Invalid", "Spec", "registry", "require", "skip_case"]
+
+
+class _Skip:
+    def __repr__(self) -> str:
+        return "skip_case"
+
+
+skip_case = _Skip()
+"""What a law returns when it says nothing about a case."""
+
+_REGISTRY: dict[str, type["Spec"]] = {}
+
+
+def require(condition: Any, message: str, **evidence: Any) -> None:
+    """Raise LawBroken with ``message`` unless the condition holds."""
+    if not bool(condition):
+        raise LawBroken(message, kind="law", **evidence)
+
+
+class Invalid:
+    """Arguments that must be refused.
+
+    Args:
+        error: what the reference raises; an implementation may raise any exception.
+        what: the mistake in words, such as "an axis beyond the last".
+    """
+
+    def __init__(self, error: type[Exception], what: str, **arguments: Any):
+        self.error = error
+        self.what = what
+        self.arguments = arguments
+
+
+class Batch:
+    """Which axis counts samples, of the result (one axis, or one for every tensor in it) and of arguments by name."""
+
+    def __init__(self, output: int | tuple[int, ...] = 0, **arguments: int):
+        self.output = output
+        self.arguments = arguments
+
+    def of_result(self, pick: Callable[[Tensor, int], Tensor], result: Any) -> Any:
+        """``pick(tensor, axis)`` of every tensor in the result."""
+        axes = iter(self.output) if isinstance(self.output, tuple) else None
+
+        def walk(part: Any) -> Any:
+            if isinstance(part, Tensor):
+                return pick(part, next(axes) if axes else self.output)  # type: ignore[arg-type]
+            if isinstance(part, list | tuple):
+                return tuple(walk(x) for x in part)
+            if isinstance(part, dict):
+                return {key: walk(x) for key, x in part.items()}
+            return part
+
+        return walk(result)
+
+
+class Spec(UniversalLaws):
+    """One component on trial.
+
+    Class attributes:
+        component: the reference function; its name and module give component and chapter.
+        cases: the domain the laws run over.
+        differentiable: arguments whose gradient is judged.
+        twice: whether the second derivative is judged.
+        invalid: arguments that must be refused.
+        edges: arguments with empty and size-1 dimensions.
+        extremes: a domain of extreme but legal values with a finite result.
+        low_precisions: dtypes of the low-precision law.
+        declines: universal laws that do not apply, each with its reason in words.
+        prerequisites: components to look at first when this one fails.
+    """
+
+    component: ClassVar[Callable[..., Any]]
+    cases: ClassVar[Domain]
+    differentiable: ClassVar[tuple[str, ...]] = ()
+    twice: ClassVar[bool] = False
+    invalid: ClassVar[tuple[Invalid, ...]] = ()
+    edges: ClassVar[tuple[dict[str, Any], ...]] = ()
+    extremes: ClassVar[Domain | None] = None
+    low_precisions: ClassVar[tuple[torch.dtype, ...]] = (torch.bfloat16, torch.float16)
+    declines: ClassVar[dict[str, str]] = {}
+    prerequisites: ClassVar[tuple[str, ...]] = ()
+
+    name: ClassVar[str]
+    chapter: ClassVar[str]
+    skip = skip_case
+
+    # Set for every trial.
+    oracle: Oracle
+    dtype: torch.dtype = torch.float32
+    device: Device
+    tried: int = 0
+
+    def __init_subclass__(cls, **options: Any):
+        super().__init_subclass__(**options)
+        component = cls.__dict__.get("component") or getattr(cls, "component", None)
+        if component is None:
+            return
+        cls.component = staticmethod(component)
+        cls.name = component.__name__
+        cls.chapter = component.__module__.removeprefix("lawbook.reference.").partition(".")[0]
+        for name in cls.law_names():
+            setattr(cls, f"test_{name}", _as_pytest_function(cls, name, cls.law(name)))
+        # Subclasses in someone's own repository do not take the place of the spec they build on.
+        if cls.__module__.partition(".")[0] in ("lawbook", "spec_tests"):
+            _REGISTRY[cls.name] = cls
+
+    def rows(self, case: Case) -> Axes:
+        """The axis (or axes) of the result along which one row runs: the judge looks at rows one by one."""
+        return -1
+
+    def batch(self, case: Case) -> Batch | None:
+        """Which axes count samples that must not influence each other; None where they mix."""
+        return None
+
+    @classmethod
+    def law_names(cls) -> list[str]:
+        """Laws in the order they are judged: agreement first, own laws last."""
+        universal = [name for name in vars(UniversalLaws) if name.startswith("test_")]
+        own = [name for base in reversed(cls.__mro__) for name in vars(base) if name.startswith("test_")]
+        return [name.removeprefix("test_") for name in dict.fromkeys([*universal, *own])]
+
+    @classmethod
+    def law(cls, name: str) -> Callable[..., Any]:
+        """The law's own function."""
+        found = getattr(cls, f"test_{name}")
+        return getattr(found, "law", found)
+
+    @classmethod
+    def laws(cls) -> dict[str, str]:
+        """Every law with what it says, in one line."""
+        return {name: (inspect.getdoc(cls.law(name)) or name).partition("\n")[0] for name in cls.law_names()}
+
+    @classmethod
+    def domain_of(cls, law: str) -> Domain | None:
+        """The domain a law runs over; None for laws without cases."""
+        if "case" not in inspect.signature(cls.law(law)).parameters:
+            return None
+        return cls.extremes if law == "extremes_stay_finite" else cls.cases
+
+    @classmethod
+    def inapplicable(cls, law: str, implementation: Implementation) -> str | None:
+        """Why a law does not apply to this component and implementation, in words; None when it does."""
+        if law in cls.declines:
+            return cls.declines[law]
+        gradients = law in ("gradient_agrees", "second_derivative_agrees")
+        if gradients and not cls.differentiable:
+            return "the contract has no differentiable argument"
+        if law == "second_derivative_agrees" and not cls.twice:
+            return "the contract asks for first derivatives only"
+        if gradients and not implementation.has_gradients:
+            return f"{implementation.name} offers no gradients"
+        if law == "samples_independent" and cls.batch is Spec.batch:
+            return "the contract has no batch of samples"
+        if law == "memory_layout" and implementation.bridge == "dlpack":
+            return f"arrays of {implementation.name} have no strides of their own"
+        missing = {"extremes_stay_finite": cls.extremes, "edge_sizes": cls.edges, "invalid_input_raises": cls.invalid}
+        if law in missing and not missing[law]:
+            return "the Spec declares none"
+        return None
+
+    def lacks_dtype(self, impl: Trial, dtype: torch.dtype) -> bool:
+        """Whether the implementation's arrays have no such dtype, or its adapter declares it unsupported."""
+        if impl.implementation.bridge == "numpy" and dtype == torch.bfloat16:
+            return True
+        declared = impl.implementation.unsupported.get(self.name)
+        return isinstance(declared, dict) and str(dtype).removeprefix("torch.") in declared
+
+
+def _as_pytest_function(cls: type[Spec], name: str, law: Callable[..., Any]) -> Callable[..., None]:
+    """What pytest collects: it hands the law, unwrapped, to the session that judges."""
+
+    def test(self: Spec, impl: Any, lawbook_session: Any) -> None:
+        lawbook_session.judge(type(self), name, impl)
+
+    test.__name__ = test.__qualname__ = f"test_{name}"
+    test.__doc__ = law.__doc__
+    test.__module__ = cls.__module__
+    test.law = law  # type: ignore[attr-defined]
+    return test
+
+
+def registry() -> dict[str, type[Spec]]:
+    """Every Spec that comes with lawbook, by component, chapter by chapter."""
+    import lawbook.spec_tests as package
+
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if module.name.rpartition(".")[2].startswith("test_"):
+            importlib.import_module(module.name)
+    return dict(_REGISTRY)
+
+
+def has_floating_result(form: Any) -> bool:
+    """Whether a result holds a floating tensor."""
+    return bool(floating(form)) or any(isinstance(leaf, float) for leaf in values(form))

@@ -1,0 +1,310 @@
+"""The universal laws: what holds for every component, whatever it computes."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lawbook.fixtures.cases.kit import Case
+from lawbook.fixtures.implementation import Raised, Trial, copy
+from lawbook.fixtures.tree import floating, is_floating, leaves, map_leaves, values
+from lawbook.spec_tests import globals_guard
+from lawbook.spec_tests.judge import LawBroken, check_form, compare
+from lawbook.spec_tests.layouts import arranged
+from lawbook.spec_tests.oracle import products, settle
+
+
+class UniversalLaws:
+    """Laws that every Spec inherits. ``impl`` is the component on trial, ``case`` one input."""
+
+    def test_agrees_with_reference(self, impl: Trial, case: Case) -> Any:
+        """The result is the reference's, row by row, within what rounding may do."""
+        return self.oracle.check_value(impl(case), case, self.rows(case))
+
+    def test_gradient_agrees(self, impl: Trial, case: Case) -> Any:
+        """The vector–Jacobian product with a random cotangent is the reference's, for every differentiable argument."""
+        return self._gradient(impl, case, second=False)
+
+    def test_second_derivative_agrees(self, impl: Trial, case: Case) -> Any:
+        """The derivative of the vector–Jacobian product along a random direction is the reference's."""
+        return self._gradient(impl, case, second=True)
+
+    def test_shape_and_dtype(self, impl: Trial, case: Case) -> Any:
+        """Type, structure, shape and dtype of the result are the contract's."""
+        got = impl(case)
+        form = self.oracle.form(case)
+        try:
+            check_form(got, form)
+        except LawBroken as broken:
+            broken.evidence = {"kind": "value", "expected": form, "got": got}
+            raise
+
+    def test_inputs_unmodified(self, impl: Trial, case: Case) -> Any:
+        """The arguments are as they were after the call."""
+        given = copy(case.arguments)
+        impl.call_with(given)
+        _require_same(given, case.arguments, "after the call")
+
+    def test_repeated_calls_agree(self, impl: Trial, case: Case) -> Any:
+        """The same input gives the same result again, also after another input in between."""
+        impl(case)
+        second = impl(case)
+        other = map_leaves(lambda leaf: leaf.flip(-1) if is_floating(leaf) and leaf.ndim else leaf, case.arguments)
+        try:
+            impl.call(**other)
+        except Raised:
+            # The other input may be illegal; what counts is the answer to the legal one afterwards.
+            pass
+        third = impl(case)
+        self._same_again(second, case, "second")
+        wide = map_leaves(lambda leaf: leaf.double() if is_floating(leaf) else leaf, second)
+        check_form(third, self.oracle.form(case))
+        outcome = compare(third, wide, case.dtype, self.rows(case), self.oracle.value_spread(case))
+        return settle(outcome, "repeat", third, wide, "at the third call, after another input,")
+
+    def test_memory_layout(self, impl: Trial, case: Case) -> Any:
+        """Strides, offset and expansion of the arguments do not matter."""
+        case, given, kind = arranged(case)
+        got = impl.call_with(given)[1]
+        return self.oracle.check_like(
+            got,
+            case,
+            self.oracle.value(case),
+            self.oracle.value_spread(case),
+            self.rows(case),
+            f"with {kind} arguments",
+        )
+
+    def test_no_aliasing(self, impl: Trial, case: Case) -> Any:
+        """The result shares no memory with an argument."""
+        given = copy(case.arguments)
+        _, result = impl.call_with(given)
+        owners = {_storage(leaf): path for path, leaf in leaves(given) if isinstance(leaf, Tensor) and leaf.numel()}
+        for path, leaf in leaves(result):
+            if isinstance(leaf, Tensor) and leaf.numel() and _storage(leaf) in owners:
+                raise LawBroken(
+                    f"{path or 'the result'} shares its memory with the argument {owners[_storage(leaf)]}", kind="alias"
+                )
+
+    def test_samples_independent(self, impl: Trial, case: Case) -> Any:
+        """Each sample of a batch is treated alone: a sample by itself gives its row, a reversed batch the reversed result."""
+        batch = self.batch(case)
+        sizes = {case[name].shape[axis] for name, axis in (batch.arguments if batch else {}).items()}
+        if not batch or sizes == {0}:
+            return self.skip
+        size = max(sizes)
+        whole = impl(case)
+        if case.seed % 2:
+            changed = {name: case[name].flip(axis) for name, axis in batch.arguments.items()}
+            pick, what = (lambda x, axis: x.flip(axis)), "for the reversed batch"
+        else:
+            at = case.seed // 2 % size
+            changed = {name: case[name].narrow(axis, at, 1) for name, axis in batch.arguments.items()}
+            pick, what = (lambda x, axis: x.narrow(axis, at, 1)), f"for sample {at} alone"
+        alone = impl(case.but(**changed))
+        picked = batch.of_result(pick, whole)
+        check_form(alone, picked, f"{what}, the result")
+        wide = map_leaves(lambda leaf: leaf.double() if is_floating(leaf) else leaf, picked)
+
+        def yardstick(level: int) -> list[Any]:
+            found = iter(self.oracle.value_spread(case)(level))
+            return list(values(batch.of_result(lambda x, axis: pick(next(found), axis), whole)))
+
+        outcome = compare(alone, wide, case.dtype, self.rows(case), yardstick)
+        return settle(outcome, "batch", alone, wide, what)
+
+    def test_low_precision(self, impl: Trial, case: Case) -> Any:
+        """In bfloat16 and float16 the result stays within the rounding of that dtype."""
+        dtypes = [dtype for dtype in self.low_precisions if not self.lacks_dtype(impl, dtype)]
+        if not dtypes:
+            return self.skip
+        dtype = dtypes[case.seed % len(dtypes)]
+        low = case.memo.setdefault(("low", dtype), case.to(dtype))
+        what = f"in {str(dtype).removeprefix('torch.')}"
+        try:
+            got = impl(low)
+            return self.oracle.check_like(
+                got, low, self.oracle.value(low), self.oracle.value_spread(low), self.rows(low), what
+            )
+        except LawBroken as broken:
+            broken.evidence["case"] = low.arguments
+            if broken.evidence.get("only_dtype"):
+                broken.args = (f"{what}: {broken.args[0]}",)
+            raise
+
+    def test_extremes_stay_finite(self, impl: Trial, case: Case) -> Any:
+        """Extreme but legal values give the finite results they should."""
+        return self.oracle.check_value(impl(case), case, self.rows(case))
+
+    def test_nan_not_hidden(self, impl: Trial, case: Case) -> Any:
+        """A nan among the inputs shows in the result exactly where it must."""
+        spoiled = _with_nan(case)
+        if spoiled is None:
+            return self.skip
+        try:
+            truth = self.oracle.value(spoiled)
+        except (ValueError, IndexError):
+            return self.skip
+        got = impl(spoiled)
+        check_form(got, self.oracle.form(spoiled))
+        for (path, expected), found in zip(leaves(truth), values(got), strict=True):
+            if not is_floating(expected):
+                continue
+            wrong = (expected.isnan() != found.isnan()).nonzero()
+            if len(wrong):
+                at = tuple(int(k) for k in wrong[0])
+                hidden = bool(expected[at].isnan())
+                raise LawBroken(
+                    f"{path}{list(at) if at else ''} is {found[at].item():g}, expected "
+                    + ("nan: a nan of the input is hidden" if hidden else "a number: a nan of the input leaked there"),
+                    kind="nan",
+                    case=spoiled.arguments,
+                    got=got,
+                    expected=truth,
+                )
+
+    def test_edge_sizes(self, impl: Trial) -> Any:
+        """Empty and size-1 dimensions give what the reference gives, gradients included."""
+        worst = 0.0
+        for arguments in self.edges:
+            case = Case(arguments, self.dtype)
+            try:
+                worst = max(worst, self.oracle.check_value(impl(case), case, self.rows(case)))
+                if self.differentiable and impl.implementation.has_gradients:
+                    worst = max(worst, self._gradient(impl, case, second=False) or 0.0)
+            except (LawBroken, Raised) as broken:
+                _remember(broken, case.arguments)
+                raise
+            self.tried += 1
+        return worst
+
+    def test_invalid_input_raises(self, impl: Trial) -> Any:
+        """Arguments that the contract forbids raise, and nothing is half done."""
+        for invalid in self.invalid:
+            case = Case(invalid.arguments, self.dtype)
+            given = copy(case.arguments)
+            try:
+                _, result = impl.call_with(given)
+            except Raised as raised:
+                if not isinstance(raised.error, Exception):
+                    raise
+                try:
+                    _require_same(given, case.arguments, "after the refused call")
+                except LawBroken as broken:
+                    _remember(broken, case.arguments)
+                    raise
+            else:
+                raise LawBroken(
+                    f"accepts {invalid.what}, expected {invalid.error.__name__} (or another exception)",
+                    kind="raises",
+                    case=case.arguments,
+                    got=result,
+                )
+            self.tried += 1
+
+    def test_global_state(self, impl: Trial, case: Case) -> Any:
+        """Random generators, default dtype and device, grad mode, thread count and the like are left as found."""
+        before = globals_guard.capture()
+        try:
+            impl(case)
+            broken = globals_guard.changed(before)
+        finally:
+            globals_guard.restore(before)
+        if broken:
+            raise LawBroken(f"the call changed {', '.join(broken)}", kind="state")
+
+    def test_accelerator_agrees(self, impl: Trial, case: Case) -> Any:
+        """On the accelerator the result stays there and equals the CPU's truth."""
+        given = self.device.send(copy(case.arguments))
+        got = impl.call_with(given)[1]
+        strays = self.device.strays(got)
+        if strays:
+            raise LawBroken(f"the result of arguments on {self.device.name} is on {', '.join(strays)}", kind="device")
+        return self.oracle.check_like(
+            self.device.fetch(got),
+            case,
+            self.oracle.value(case),
+            self.oracle.value_spread(case),
+            self.rows(case),
+            f"on {self.device.name}",
+        )
+
+    def _gradient(self, impl: Trial, case: Case, second: bool) -> float:
+        truth = self.oracle.gradient(case, self.differentiable, second)
+        result, got = products(impl, case, self.differentiable, second)
+        contract = map_leaves(lambda leaf: leaf.to(case.dtype) if is_floating(leaf) else leaf, truth)
+        kind = "second_derivative" if second else "gradient"
+        evidence = {"wrt": list(self.differentiable), "cotangent": [case.noise(leaf.shape, 7000 + k) for k, leaf in enumerate(floating(result))]}
+        try:
+            check_form(got, contract, "the gradient")
+        except LawBroken as broken:
+            broken.evidence = {"kind": kind, "expected": truth, "got": got, **evidence}
+            raise
+        # The gradient of an argument shaped like the result has the result's rows.
+        shapes = {leaf.shape for leaf in floating(result)}
+        rows = [self.rows(case) if isinstance(g, Tensor) and g.shape in shapes else -1 for g in values(truth)]
+        outcome = compare(
+            got,
+            truth,
+            case.dtype,
+            rows,
+            self.oracle.gradient_spread(case, self.differentiable, second),
+        )
+        return settle(outcome, kind, got, truth, "", **evidence)
+
+    def _same_again(self, got: Any, case: Case, which: str) -> float:
+        return self.oracle.check_like(
+            got,
+            case,
+            self.oracle.value(case),
+            self.oracle.value_spread(case),
+            self.rows(case),
+            f"at the {which} call on the same input",
+        )
+
+
+def _remember(broken: Exception, arguments: dict[str, Any]) -> None:
+    if isinstance(broken, LawBroken):
+        broken.evidence["case"] = arguments
+    else:
+        broken.arguments = arguments  # type: ignore[attr-defined]
+
+
+def _storage(leaf: Tensor) -> int:
+    return leaf.untyped_storage().data_ptr()
+
+
+def _identical(a: Any, b: Any) -> bool:
+    if isinstance(a, Tensor):
+        if not isinstance(b, Tensor) or a.shape != b.shape or a.dtype != b.dtype:
+            return False
+        return bool(((a == b) | ((a != a) & (b != b))).all())
+    return a is b or bool(a == b) or (callable(a) and callable(b))
+
+
+def _require_same(given: Any, original: Any, when: str) -> None:
+    before, now = dict(leaves(original)), dict(leaves(given))
+    if before.keys() != now.keys():
+        raise LawBroken(f"the arguments hold other parts {when}", kind="modified")
+    for path, leaf in before.items():
+        if not _identical(leaf, now[path]):
+            raise LawBroken(f"{path} was changed: {when} it is another", kind="modified", got=now[path], expected=leaf)
+
+
+def _with_nan(case: Case) -> Case | None:
+    """The case with one nan in one floating argument; None without floating elements."""
+    places = [path for path, leaf in leaves(case.arguments) if is_floating(leaf) and leaf.numel()]
+    if not places:
+        return None
+    target = iter(leaves(case.arguments))
+    chosen = places[case.seed % len(places)]
+
+    def spoil(leaf: Any) -> Any:
+        path, _ = next(target)
+        if path != chosen:
+            return leaf
+        spoiled = leaf.clone()
+        spoiled.view(-1)[case.seed // 7 % leaf.numel()] = torch.nan
+        return spoiled
+
+    return case.but(**map_leaves(spoil, case.arguments))

@@ -1,0 +1,124 @@
+"""What the suite holds: components, contracts and laws, for ``lawbook list`` and ``lawbook show``."""
+
+import inspect
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from lawbook.tools.refusal import require_known
+
+Registry = dict[str, Any]
+
+
+def registry() -> Registry:
+    """Component → Spec of everything that comes with lawbook. Imports torch: call it late."""
+    from lawbook.spec_tests import load
+
+    return load()
+
+
+def check_selection(
+    specs: Registry, chapters: Sequence[str] = (), components: Sequence[str] = (), laws: Sequence[str] = ()
+) -> None:
+    """Refuse chapters, components and laws that do not exist."""
+    require_known("chapter", chapters, {spec.chapter for spec in specs.values()})
+    require_known("component", components, specs)
+    require_known("law", laws, {law for spec in specs.values() for law in spec.laws()} if laws else ())
+
+
+def chosen(specs: Registry, chapters: Sequence[str] = ()) -> list[tuple[str, Any]]:
+    """Components of the chapters (of all, when none is named), chapter by chapter."""
+    check_selection(specs, chapters)
+    found = [(name, spec) for name, spec in specs.items() if not chapters or spec.chapter in chapters]
+    return sorted(found, key=lambda item: (item[1].chapter, item[0]))
+
+
+def signature(spec: Any) -> str:
+    """The contract's call, such as ``softmax(x, dim)``."""
+    function = inspect.unwrap(spec.component)
+    return f"{function.__name__}{inspect.signature(function)}"
+
+
+def entries(specs: Registry, chapters: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """One entry a component, as ``lawbook list --json`` prints them."""
+    return [
+        {"component": name, "chapter": spec.chapter, "laws": list(spec.laws()), "signature": signature(spec)}
+        for name, spec in chosen(specs, chapters)
+    ]
+
+
+def table(specs: Registry, chapters: Sequence[str] = ()) -> Table:
+    """One row a component."""
+    found = entries(specs, chapters)
+    grid = Table(title=f"{len(found)} components, {sum(len(entry['laws']) for entry in found)} laws")
+    grid.add_column("chapter")
+    grid.add_column("component", no_wrap=True)
+    grid.add_column("laws", justify="right")
+    grid.add_column("signature", overflow="fold")
+    previous = None
+    for entry in found:
+        if previous not in (None, entry["chapter"]):
+            grid.add_section()
+        chapter = entry["chapter"] if entry["chapter"] != previous else ""
+        grid.add_row(chapter, entry["component"], str(len(entry["laws"])), Text(entry["signature"]))
+        previous = entry["chapter"]
+    return grid
+
+
+def page(specs: Registry, component: str) -> RenderableType:
+    """Everything there is to say about one component."""
+    check_selection(specs, components=[component])
+    spec = specs[component]
+    contract = f"def {signature(spec)}:\n" + _indented(f'"""{inspect.getdoc(spec.component) or ""}\n"""')
+    parts: list[RenderableType] = [
+        Text.assemble((component, "bold"), f" · chapter {spec.chapter}"),
+        Syntax(contract, "python", word_wrap=True, background_color="default"),
+    ]
+    applying = {law: text for law, text in spec.laws().items() if law not in spec.declines}
+    parts.append(_section(f"{len(applying)} laws", (f"{law}: {text}" for law, text in applying.items())))
+    parts.append(_section("declined", (f"{law}: {reason}" for law, reason in spec.declines.items())))
+    parts.append(_section("look first at", spec.prerequisites))
+    parts.append(_section("known mistakes", (_mistake(entry) for entry in mistakes(component))))
+    parts.append(_section("source", sources(spec)))
+    return Group(*parts)
+
+
+def mistakes(component: str) -> list[Any]:
+    """The faulty implementations of the component."""
+    from lawbook.fixtures.faulty import registry as faulty
+
+    return list(faulty.load().get(component, []))
+
+
+def sources(spec: Any) -> list[str]:
+    """The contract's notes and papers."""
+    documentation = inspect.getdoc(spec.component) or ""
+    found = re.search(r"^Source:\s*(.*?)(?:\n\s*\n|\Z)", documentation, re.DOTALL | re.MULTILINE)
+    return [" ".join(part.split()).rstrip(".") for part in found[1].split(";")] if found else []
+
+
+def print_page(console: Console, specs: Registry, component: str) -> None:
+    """Print what ``page`` says."""
+    console.print(page(specs, component))
+
+
+def _mistake(entry: Any) -> str:
+    seen = f" (seen: {entry.seen})" if entry.seen else ""
+    return f"{entry.hint}{seen}; rejected by {', '.join(entry.rejected_by)}"
+
+
+def _section(title: str, lines: Iterable[str]) -> RenderableType:
+    lines = list(lines)
+    if not lines:
+        return Text("")
+    return Group(Text(f"\n{title}", style="bold"), *(Padding(Text(f"· {line}"), (0, 0, 0, 2)) for line in lines))
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" if line.strip() else "" for line in text.splitlines())

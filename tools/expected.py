@@ -1,0 +1,35 @@
+"""Expected failures: known deviations of an implementation, each with its reason."""
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+
+
+class BadExpected(Exception):
+    """The file of expected failures cannot be read; the message says why in one sentence."""
+
+
+def read_expected(path: str | Path) -> dict[str, dict[str, str]]:
+    """Component → law → reason, from a TOML file with a table for every component."""
+    try:
+        return _checked(tomllib.loads(Path(path).read_text(encoding="utf-8")), str(path))
+    except OSError as error:
+        raise BadExpected(f"cannot read the expected failures {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadExpected(f"the expected failures {path} are not TOML: {error}") from None
+
+
+def shipped(implementation: str) -> dict[str, dict[str, str]]:
+    """The findings that come with a built-in adapter."""
+    folder = resources.files("lawbook.fixtures.adapters") / implementation
+    file = folder / "expected.toml"
+    if "/" in implementation or not file.is_file():
+        return {}
+    return _checked(tomllib.loads(file.read_text(encoding="utf-8")), f"{implementation}/expected.toml")
+
+
+def _checked(table: dict[str, object], path: str) -> dict[str, dict[str, str]]:
+    for component, laws in table.items():
+        if not isinstance(laws, dict) or not all(isinstance(r, str) and r.strip() for r in laws.values()):
+            raise BadExpected(f"in {path}, [{component}] must map laws to reasons in words")
+    return table  # type: ignore[return-value]

@@ -1,0 +1,164 @@
+"""Judging inside a pytest process: from a law and an implementation to a result that travels."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+import torch
+
+from lawbook.fixtures import implementation as implementations
+from lawbook.fixtures.implementation import CannotLoad, Implementation, as_implementation
+from lawbook.spec_tests.devices import device
+from lawbook.spec_tests.failures import number
+from lawbook.spec_tests.running import LawResult, Settings, run_law
+from lawbook.tools import containment, plugin
+from lawbook.tools.expected import shipped
+
+AUTHORITIES = ("torch", "jax")
+"""Who says the truth when the reference is on trial, in this order."""
+
+
+class LawbookSession:
+    """One worker's part of a trial."""
+
+    def __init__(self, config: pytest.Config, run: containment.Run):
+        self._config = config
+        self._run = run
+        self._option = config.option
+        self._contained = hasattr(config, "workerinput")
+        self._watchdog = containment.Watchdog(run, self._option.law_timeout) if self._contained else None
+        self._implementation: Implementation | None = None
+        self._known: dict[int, Implementation] = {}
+        self._last: dict[str, Any] | None = None
+        self._authorities: dict[str, Implementation | None] = {}
+        self._expected = plugin.expected_of(config)
+        self.seed = config.workerinput["lawbook_seed"] if self._contained else self._option.law_seed
+        if self._contained:
+            # Workers share the processors; one thread each also keeps sums in one order.
+            torch.set_num_threads(1)
+        self.settings = Settings(
+            profile=self._option.profile,
+            seed=self.seed,
+            dtype=getattr(torch, self._option.working_dtype),
+            device=self._device(),
+            heartbeat=self._watchdog.beat if self._watchdog else lambda: None,
+        )
+
+    def implementation(self) -> Implementation:
+        """The implementation named on the command line."""
+        if self._implementation is None:
+            if not self._option.impl:
+                raise pytest.UsageError("name the implementation on trial: --impl NAME|MODULE|FILE")
+            self._implementation = self._load(self._option.impl)
+        return self._implementation
+
+    def _load(self, what: str) -> Implementation:
+        self._run.at_work_on({"law": containment.LOADING})
+        if self._watchdog:
+            self._watchdog.beat()
+        try:
+            loaded = implementations.load(what)
+            self._expected = {**shipped(what), **self._expected}
+        except CannotLoad as error:
+            self._run.stop(str(error))
+            raise pytest.UsageError(str(error)) from None
+        finally:
+            if self._watchdog:
+                self._watchdog.rest()
+        if what == "reference":
+            self.settings.authority = self._authority
+        if self._contained:
+            containment.limit_memory(self._option.memory_limit)
+        return loaded
+
+    def _authority(self, component: str) -> Implementation | None:
+        for name in AUTHORITIES:
+            if name not in self._authorities:
+                try:
+                    self._authorities[name] = implementations.load(name)
+                except CannotLoad:
+                    self._authorities[name] = None
+            found = self._authorities[name]
+            if found is not None and found.function(component) is not None:
+                return found
+        return None
+
+    def _device(self) -> Any:
+        if not self._option.device:
+            return None
+        try:
+            return device(self._option.device)
+        except ValueError as error:
+            self._run.stop(str(error))
+            raise pytest.UsageError(str(error)) from None
+
+    def judge(self, spec: Any, law: str, candidate: Any) -> None:
+        """Judge one law; raise, skip or return as pytest wants it, and leave the result for the report."""
+        implementation = self._known.get(id(candidate))
+        if implementation is None:
+            implementation = self._known[id(candidate)] = as_implementation(candidate)
+        mark = {
+            "component": spec.name,
+            "chapter": spec.chapter,
+            "law": law,
+            "implementation": {
+                "name": implementation.name,
+                "version": implementation.version,
+                "source": implementation.source,
+            },
+            "seed": self.seed,
+            "prerequisites": list(spec.prerequisites),
+            "limit": self._option.law_timeout,
+            "since": time.time(),
+        }
+        self._run.at_work_on(mark)
+        condemned = self._run.condemned(spec.name)
+        if condemned:
+            result = LawResult(condemned["outcome"], reason=condemned["reason"], text=condemned["reason"])
+        else:
+            try:
+                result = run_law(spec, law, implementation, self.settings)
+            finally:
+                if self._watchdog:
+                    self._watchdog.rest()
+        self._weigh(result, spec.name, law)
+        self._last = {**mark, **_as_json(result)}
+        self._tell(result)
+
+    def take_result(self) -> dict[str, Any] | None:
+        """The law judged last, once."""
+        last, self._last = self._last, None
+        return last
+
+    def _weigh(self, result: LawResult, component: str, law: str) -> None:
+        """A known deviation is an expected failure; one that is gone is reported too."""
+        reason = self._expected.get(component, {}).get(law)
+        if reason is None:
+            return
+        if result.outcome in ("fail", "error"):
+            result.outcome, result.reason = "expected_failure", reason
+        elif result.outcome == "pass":
+            result.outcome = "fail"
+            result.reason = result.text = f"expected to fail ({reason}), but it holds: take it off the expected failures"
+
+    def _tell(self, result: LawResult) -> None:
+        if result.outcome in ("not_provided", "not_applicable", "not_run"):
+            pytest.skip(f"{result.outcome.replace('_', ' ')}: {result.reason}")
+        if result.outcome == "expected_failure":
+            pytest.xfail(result.reason or "")
+        if result.outcome != "pass":
+            pytest.fail(result.text, pytrace=False)
+
+
+def _as_json(result: LawResult) -> dict[str, Any]:
+    return {
+        "outcome": result.outcome,
+        "cases": result.cases,
+        "worst": number(float(f"{result.worst:.3g}")),
+        "seconds": round(result.seconds, 4),
+        "reason": result.reason,
+        "text": result.text,
+        "failure": result.failure.as_json() if result.failure else None,
+    }
