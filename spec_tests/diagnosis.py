@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.faulty import registry
 from lawbook.fixtures.implementation import Implementation, Trial

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
-
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.implementation import Raised, Unfit
 from lawbook.fixtures.tree import leaves
 from lawbook.spec_tests.diagnosis import diagnose
 from lawbook.spec_tests.judge import LawBroken
+from torch import Tensor
 
 if TYPE_CHECKING:
     from lawbook.spec_tests.running import LawRun

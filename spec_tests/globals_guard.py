@@ -12,7 +12,7 @@ def capture() -> dict[str, Any]:
     """What is looked at, by the name a report uses."""
     return {
         "torch's random generator": torch.get_rng_state(),
-        "NumPy's random generator": np.random.get_state(legacy=True),  # noqa: NPY002
+        "NumPy's random generator": np.random.get_state(legacy=True),
         "Python's random generator": random.getstate(),
         "the default dtype": torch.get_default_dtype(),
         "the default device": torch.get_default_device(),
@@ -33,7 +33,7 @@ def changed(before: dict[str, Any]) -> list[str]:
 def restore(before: dict[str, Any]) -> None:
     """Put everything back."""
     torch.set_rng_state(before["torch's random generator"])
-    np.random.set_state(before["NumPy's random generator"])  # noqa: NPY002
+    np.random.set_state(before["NumPy's random generator"])
     random.setstate(before["Python's random generator"])
     torch.set_default_dtype(before["the default dtype"])
     if torch.get_default_device() != before["the default device"]:

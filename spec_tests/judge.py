@@ -21,11 +21,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
-
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.tree import is_floating, leaves, map_leaves, values
 from lawbook.spec_tests.rounding import RandomRounding
+from torch import Tensor
 
 FACTOR = 8.0
 ULPS = 2.0
@@ -86,7 +85,9 @@ def shrunk(case: Case) -> Case:
     """The case with every floating input one unit in the last place closer to zero: stays inside bounded domains."""
     return case.nudged(
         map_leaves(
-            lambda leaf: (leaf.double() - ulp(leaf, leaf.dtype) * leaf.sign()).to(leaf.dtype) if is_floating(leaf) else leaf,
+            lambda leaf: (
+                (leaf.double() - ulp(leaf, leaf.dtype) * leaf.sign()).to(leaf.dtype) if is_floating(leaf) else leaf
+            ),
             case.arguments,
         ),
         0,
@@ -154,7 +155,8 @@ def _quick(evaluate: Evaluate, case: Case, truth: Any) -> Spreads:
             except (ValueError, IndexError):
                 continue
         if len(there) != len(wide) or any(
-            w is not None and (not isinstance(t, Tensor) or t.shape != w.shape) for t, w in zip(there, wide, strict=True)
+            w is not None and (not isinstance(t, Tensor) or t.shape != w.shape)
+            for t, w in zip(there, wide, strict=True)
         ):
             continue
         widen(there, wide)
@@ -282,20 +284,20 @@ def compare(
                 assert yard is not None
                 allowed = base + FACTOR * row_max(yard, axes)
             share = torch.nan_to_num(error / allowed, nan=0.0, posinf=math.inf)
-        worst = int(share.argmax())
-        value = float(share.flatten()[worst])
-        if outcome.deviation is None or value > outcome.share:
+        value = float(share.max())
+        if value <= 1:
+            outcome.share = max(outcome.share, value)
+        elif value > outcome.share:
+            worst = int(share.argmax())
             at = [int(k) for k in torch.unravel_index(torch.tensor(worst), expected.shape)]
-            outcome.note(
-                value,
-                Deviation(
-                    f"{path}{at if at else ''}",
-                    found.flatten()[worst].item(),
-                    expected.flatten()[worst].item(),
-                    float(error.flatten()[worst]),
-                    float(allowed.expand_as(error).flatten()[worst]),
-                ),
+            deviation = Deviation(
+                f"{path}{at if at else ''}",
+                found.flatten()[worst].item(),
+                expected.flatten()[worst].item(),
+                float(error.flatten()[worst]),
+                float(allowed.expand_as(error).flatten()[worst]),
             )
+            outcome.note(value, deviation)
     return outcome
 
 

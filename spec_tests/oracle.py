@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.implementation import Implementation, Trial, copy
 from lawbook.fixtures.tree import floating
@@ -56,9 +55,7 @@ class Oracle:
         """The worst share of the allowed error; LawBroken beyond it or where the form is another."""
         return self.check_like(got, case, self.value(case), self.value_spread(case), rows)
 
-    def check_like(
-        self, got: Any, case: Case, truth: Any, yardstick: Yardstick, rows: Axes, what: str = ""
-    ) -> float:
+    def check_like(self, got: Any, case: Case, truth: Any, yardstick: Yardstick, rows: Axes, what: str = "") -> float:
         """The same against a given truth, such as a slice of the full one."""
         try:
             check_form(got, _as_form(truth, self.form(case)))

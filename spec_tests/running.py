@@ -14,10 +14,9 @@ from typing import Any
 import hypothesis
 import torch
 from hypothesis import HealthCheck, Phase, Verbosity
-
 from lawbook.fixtures.cases.kit import Case, Domain, Draft
 from lawbook.fixtures.implementation import Implementation, Raised, Trial, Unfit
-from lawbook.fixtures.tree import is_floating, leaves, map_leaves, values
+from lawbook.fixtures.tree import is_floating, leaves, map_leaves
 from lawbook.spec_tests import globals_guard
 from lawbook.spec_tests.devices import Device
 from lawbook.spec_tests.failures import Failure, describe
@@ -25,9 +24,11 @@ from lawbook.spec_tests.judge import LawBroken, compare, spread
 from lawbook.spec_tests.oracle import Oracle, settle
 from lawbook.spec_tests.shrinking import shrink_values
 from lawbook.spec_tests.spec import Spec, skip_case
+from lawbook.spec_tests.universal import UniversalLaws
 
 PROFILES = {"quick": 8, "default": 25, "thorough": 200}
 KEPT_CASES = 512
+KEPT_DOMAINS = 8
 
 
 @dataclass
@@ -72,6 +73,7 @@ class LawResult:
 
 
 _cases: OrderedDict[Any, Case] = OrderedDict()
+_drafts: OrderedDict[Any, list[Draft]] = OrderedDict()
 
 
 def case_of(component: str, domain: Domain, draft: Draft, dtype: torch.dtype) -> Case:
@@ -163,6 +165,8 @@ class LawRun:
         except Exception as error:
             lines = traceback.format_exc(limit=-3)
             return LawResult("error", self.judged, reason=f"lawbook itself failed: {error!r}", text=lines)
+        if self.judged == 0 and hasattr(UniversalLaws, f"test_{self.law}"):
+            return LawResult("not_applicable", reason="the law says nothing about any of the component's cases")
         if self.judged == 0:
             return LawResult("error", 0, reason="no case could be judged", text="no case could be judged")
         return LawResult("pass", self.judged, self.worst)
@@ -181,10 +185,11 @@ class LawRun:
                 return
             found.append(case)
 
-        assert self.spec_class.cases is not None
-        self._draw(self.spec_class.cases, body)
+        self.over_cases(body)
         if found:
-            text = f"{self.implementation.name} declares {self.spec_class.name} unsupported, yet calling it does not raise"
+            text = (
+                f"{self.implementation.name} declares {self.spec_class.name} unsupported, yet calling it does not raise"
+            )
             return LawResult("fail", self.judged, reason=text, text=text)
         return LawResult("not_provided", self.judged, reason=f"declared unsupported: {reason}")
 
@@ -201,23 +206,34 @@ class LawRun:
         self.worst = share or 0.0
 
     def _over(self, domain: Domain) -> None:
-        """Hypothesis draws and shrinks; after the first failure a budget of evaluations, then nothing new is tried."""
-        failing: dict[Any, Exception] = {}
-        budget = [self.settings.count]
-        last: list[Any] = []
+        """Judge the domain's cases in order; at the first failure Hypothesis shrinks it, within a budget."""
         seen: OrderedDict[Any, Case] = OrderedDict()
+        for draft in self._drafts(domain):
+            case = seen[draft.key] = case_of(self.spec_class.name, domain, draft, self.settings.dtype)
+            self.settings.heartbeat()
+            try:
+                self.evaluate(case)
+            except Exception as error:
+                raise self._smallest(domain, draft, error, seen) from error
+
+    def _smallest(self, domain: Domain, draft: Draft, error: Exception, seen: OrderedDict[Any, Case]) -> "Broken":
+        """The smallest case that fails, within a budget of evaluations; beyond it nothing new is tried."""
+        broken = list(seen.values())
+        if not isinstance(error, LawBroken | Raised | Unfit | AssertionError):
+            return Broken(error, seen[draft.key], broken)
+        failing: dict[Any, Exception] = {draft.key: error}
+        last = [draft.key]
+        budget = [self.settings.count]
 
         def body(draft: Draft) -> None:
             if draft.key in failing:
                 last[:] = [draft.key]
                 raise failing[draft.key]
-            if failing:
-                budget[0] -= 1
-                if budget[0] < 0:
-                    return
-            case = case_of(self.spec_class.name, domain, draft, self.settings.dtype)
+            if draft.key in seen or budget[0] <= 0:
+                return
+            budget[0] -= 1
             self.settings.heartbeat()
-            seen[draft.key] = case
+            case = seen[draft.key] = case_of(self.spec_class.name, domain, draft, self.settings.dtype)
             try:
                 self.evaluate(case)
             except Exception as error:
@@ -225,23 +241,15 @@ class LawRun:
                 last[:] = [draft.key]
                 raise
 
-        try:
+        # The same seed leads Hypothesis through the same drafts to the one that failed, and on from there.
+        with contextlib.suppress(*{type(e) for e in failing.values()}, LawBroken, Raised, Unfit, AssertionError):
             self._draw_drafts(domain, body)
-        except Exception as error:
-            if not failing:
-                raise
-            key = last[0]
-            case, error = seen[key], failing[key]
-            if not isinstance(error, LawBroken | Raised | Unfit | AssertionError):
-                raise Broken(error, case, list(seen.values())) from error
-            case, error = shrink_values(case, error, self.evaluate, budget=self.settings.count)
-            raise Broken(error, case, list(seen.values())) from error
+        case, error = seen[last[0]], failing[last[0]]
+        case, error = shrink_values(case, error, self.evaluate, budget=self.settings.count)
+        return Broken(error, case, broken)
 
     def evaluate(self, case: Case) -> None:
         """Judge the law on one case; raise when it is broken."""
-        self._evaluate(case)
-
-    def _evaluate(self, case: Case) -> None:
         found = self.function(self.spec, self.trial, case)
         if found is skip_case:
             return
@@ -273,10 +281,22 @@ class LawRun:
         wide = map_leaves(lambda leaf: leaf.double() if is_floating(leaf) else leaf, right)
         return settle(compare(left, wide, case.dtype, -1, yardstick), "law", left, right)
 
-    def _draw(self, domain: Domain, body: Callable[[Case], None]) -> None:
-        self._draw_drafts(
-            domain, lambda draft: body(case_of(self.spec_class.name, domain, draft, self.settings.dtype))
-        )
+    def over_cases(self, body: Callable[[Case], None]) -> None:
+        """Call ``body`` on every case of the component's domain."""
+        domain = self.spec_class.cases
+        for draft in self._drafts(domain):
+            body(case_of(self.spec_class.name, domain, draft, self.settings.dtype))
+
+    def _drafts(self, domain: Domain) -> list[Draft]:
+        """The drafts of the domain: drawn once, judged by every law of the component."""
+        key = (self.spec_class.name, domain.__name__, self.settings.seed, self.settings.count)
+        if key not in _drafts:
+            found: list[Draft] = []
+            self._draw_drafts(domain, found.append)
+            _drafts[key] = found
+            if len(_drafts) > KEPT_DOMAINS:
+                _drafts.popitem(last=False)
+        return _drafts[key]
 
     def _draw_drafts(self, domain: Domain, body: Callable[[Draft], None]) -> None:
         seed = self.settings.seed * 1_000_003 + zlib.crc32(self.spec_class.name.encode())
@@ -341,8 +361,3 @@ def _same_form(left: Any, right: Any) -> None:
             raise LawBroken(
                 f"the two sides have shapes {tuple(x.shape)} and {tuple(y.shape)}", kind="law", got=left, expected=right
             )
-
-
-def count_floating(tree: Any) -> int:
-    """How many floating tensors a tree holds."""
-    return sum(is_floating(leaf) for leaf in values(tree))

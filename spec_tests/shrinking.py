@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
-
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.tree import is_floating, leaves, map_leaves
 from lawbook.spec_tests.judge import LawBroken
+from torch import Tensor
 
 SMALL = 24
 """Tensors of more elements are simplified as a whole only."""
@@ -27,10 +26,14 @@ def shrink_values(
             try:
                 evaluate(simpler)
             except LawBroken as broken:
-                if type(error) is LawBroken and broken.evidence.get("kind") == getattr(error, "evidence", {}).get("kind"):
+                if type(error) is LawBroken and broken.evidence.get("kind") == getattr(error, "evidence", {}).get(
+                    "kind"
+                ):
                     case, error = simpler, broken
             except Exception as other:
-                if type(other) is type(error) and type(getattr(other, "error", None)) is type(getattr(error, "error", None)):
+                if type(other) is type(error) and type(getattr(other, "error", None)) is type(
+                    getattr(error, "error", None)
+                ):
                     case, error = simpler, other
     return case, error
 

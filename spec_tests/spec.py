@@ -7,8 +7,6 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
-
 from lawbook.fixtures.cases.kit import Case, Domain
 from lawbook.fixtures.implementation import Implementation, Trial
 from lawbook.fixtures.tree import floating, values
@@ -16,6 +14,7 @@ from lawbook.spec_tests.devices import Device
 from lawbook.spec_tests.judge import Axes, LawBroken
 from lawbook.spec_tests.oracle import Oracle
 from lawbook.spec_tests.universal import UniversalLaws
+from torch import Tensor
 
 __all__ = ["Batch", "Invalid", "Spec", "registry", "require", "skip_case"]
 

@@ -2,16 +2,15 @@
 
 import inspect
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from lawbook.tools.refusal import require_known
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
-
-from lawbook.tools.refusal import require_known
 
 Registry = dict[str, Any]
 
@@ -41,8 +40,10 @@ def chosen(specs: Registry, chapters: Sequence[str] = ()) -> list[tuple[str, Any
 
 def signature(spec: Any) -> str:
     """The contract's call, such as ``softmax(x, dim)``."""
-    function = inspect.unwrap(spec.component)
-    return f"{function.__name__}{inspect.signature(function)}"
+    contract = inspect.signature(spec.component)
+    # The docstring tells shapes and kinds; annotations would only repeat them at length.
+    plain = [parameter.replace(annotation=parameter.empty) for parameter in contract.parameters.values()]
+    return f"{spec.component.__name__}{contract.replace(parameters=plain, return_annotation=contract.empty)}"
 
 
 def entries(specs: Registry, chapters: Sequence[str] = ()) -> list[dict[str, Any]]:
@@ -81,12 +82,16 @@ def page(specs: Registry, component: str) -> RenderableType:
         Syntax(contract, "python", word_wrap=True, background_color="default"),
     ]
     applying = {law: text for law, text in spec.laws().items() if law not in spec.declines}
-    parts.append(_section(f"{len(applying)} laws", (f"{law}: {text}" for law, text in applying.items())))
-    parts.append(_section("declined", (f"{law}: {reason}" for law, reason in spec.declines.items())))
-    parts.append(_section("look first at", spec.prerequisites))
-    parts.append(_section("known mistakes", (_mistake(entry) for entry in mistakes(component))))
-    parts.append(_section("source", sources(spec)))
-    return Group(*parts)
+    universal = _universal()
+    sections = {
+        "its own laws": [f"{law}: {text}" for law, text in applying.items() if law not in universal],
+        "universal laws": [f"{law}: {text}" for law, text in applying.items() if law in universal],
+        "declined": [f"{law}: {reason}" for law, reason in spec.declines.items()],
+        "look first at": list(spec.prerequisites),
+        "known mistakes": [_mistake(entry) for entry in mistakes(component)],
+        "source": sources(spec),
+    }
+    return Group(*parts, *(_section(title, lines) for title, lines in sections.items() if lines))
 
 
 def mistakes(component: str) -> list[Any]:
@@ -103,21 +108,19 @@ def sources(spec: Any) -> list[str]:
     return [" ".join(part.split()).rstrip(".") for part in found[1].split(";")] if found else []
 
 
-def print_page(console: Console, specs: Registry, component: str) -> None:
-    """Print what ``page`` says."""
-    console.print(page(specs, component))
-
-
 def _mistake(entry: Any) -> str:
     seen = f" (seen: {entry.seen})" if entry.seen else ""
     return f"{entry.hint}{seen}; rejected by {', '.join(entry.rejected_by)}"
 
 
-def _section(title: str, lines: Iterable[str]) -> RenderableType:
-    lines = list(lines)
-    if not lines:
-        return Text("")
+def _section(title: str, lines: list[str]) -> RenderableType:
     return Group(Text(f"\n{title}", style="bold"), *(Padding(Text(f"· {line}"), (0, 0, 0, 2)) for line in lines))
+
+
+def _universal() -> set[str]:
+    from lawbook.spec_tests.universal import UniversalLaws
+
+    return {name.removeprefix("test_") for name in vars(UniversalLaws)}
 
 
 def _indented(text: str) -> str:

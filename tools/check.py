@@ -6,26 +6,26 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import re
 import shlex
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
+from lawbook.tools.expected import BadExpected, read_expected
 from lawbook.tools.journal import Journal, path_of
 from lawbook.tools.refusal import Refusal
 from lawbook.tools.report import summary
 from lawbook.tools.report.terminal import print_failures, print_report, words
 from lawbook.tools.report.verdict import Verdict, VerdictError, read
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 POLL = 0.1
 GRACE = 5.0
@@ -164,17 +164,9 @@ def _check_writable(path: Path) -> None:
 
 def _check_expected(path: Path) -> None:
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Refusal(f"The expected failures in {path} cannot be read: {error.strerror or error}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Refusal(f"The expected failures in {path} are damaged: {error}.") from error
-    for component, laws in table.items():
-        if not isinstance(laws, dict) or not all(isinstance(reason, str) and reason.strip() for reason in laws.values()):
-            raise Refusal(
-                f"The expected failures in {path} are damaged: [{component}] must hold lines of the form "
-                'law = "the reason in words".'
-            )
+        read_expected(path)
+    except BadExpected as error:
+        raise Refusal(sentence(str(error))) from error
 
 
 def run(request: Request, console: Console) -> int:
@@ -279,7 +271,7 @@ class Run:
     def report(self, console: Console, previous: Verdict | None, interrupted: bool) -> int:
         """Print what came out; the exit status."""
         verdict = self._verdict(interrupted)
-        if verdict is None:
+        if verdict is None or not (verdict["components"] or interrupted):
             raise Refusal(self._why())
         print_failures(verdict, console, self.file)
         print_report(verdict, console, previous)
@@ -287,6 +279,8 @@ class Run:
             console.print("interrupted: the run was stopped", style="bold red")
             return 2
         code = summary.exit_code(verdict)
+        if not verdict["complete"]:
+            console.print(self._why(), style="bold red", highlight=False, markup=False)
         if code == 0 and self.status != 0:
             # Every law on record holds, yet pytest is not content: something else broke, and that is never green.
             console.print(f"the run itself failed: {self._why()}", style="bold red", highlight=False, markup=False)
@@ -303,14 +297,21 @@ class Run:
 
     def _why(self) -> str:
         """The run's own complaint in one sentence."""
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines() if self.log.exists() else []
-        complaints = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
-        if complaints:
-            return complaints[-1]
+        output = self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
+        # The plugin's own section ends the output; pytest's complaints about its options stand alone.
+        said = re.findall(r"^=+ lawbook =+\n(.+)", output, re.MULTILINE) or re.findall(r"^ERROR: (.+)", output, re.MULTILINE)
+        if said:
+            return sentence(said[-1])
         if self.status is not None and self.status < 0:
             name = signal.Signals(-self.status).name
             return f"The run was killed by {name} before any law was judged (its output: {self.log})."
         return f"The run ended with status {self.status} before any law was judged (its output: {self.log})."
+
+
+def sentence(text: str) -> str:
+    """The text with a capital and a full stop."""
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def _end(process: subprocess.Popen) -> None:

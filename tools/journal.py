@@ -66,7 +66,13 @@ class Journal:
         for law in self.laws:
             component = components.setdefault(
                 law["component"],
-                {"chapter": law["chapter"], "outcome": "not_run", "seconds": 0.0, "prerequisites": [], "laws": {}},
+                {
+                    "chapter": law["chapter"],
+                    "outcome": "not_run",
+                    "seconds": 0.0,
+                    "prerequisites": law.get("prerequisites", []),
+                    "laws": {},
+                },
             )
             if law["outcome"] == "not_provided":
                 component["outcome"] = "not_provided"
@@ -85,8 +91,8 @@ class Journal:
             judged = [outcome for outcome in SEVERITY if outcome in outcomes and outcome in JUDGED]
             if judged:
                 component["outcome"] = judged[0]
-        known = {key: self.start[key] for key in request if key in self.start}
-        return {**request, **known, "complete": False, "components": components}
+        said = next((law["implementation"] for law in self.laws if "implementation" in law), request["implementation"])
+        return {**request, "implementation": said, "complete": False, "components": components}
 
 
 def _event(line: bytes) -> dict[str, Any] | None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from lawbook.tools import containment
 from lawbook.tools.expected import BadExpected, read_expected
 from lawbook.tools.record import Record
@@ -29,7 +28,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """The options of a trial."""
     group = parser.getgroup("lawbook", "judge an implementation of deep-learning components")
     add = group.addoption
-    add("--impl", metavar="NAME|MODULE|FILE", help="the implementation on trial: a built-in adapter, a module or a file")
+    add(
+        "--impl", metavar="NAME|MODULE|FILE", help="the implementation on trial: a built-in adapter, a module or a file"
+    )
     add("--verdict", metavar="FILE", help="write verdict.json here")
     add("--profile", default="default", choices=("quick", "default", "thorough"), help="8, 25 or 200 cases a law")
     add("--law-seed", type=int, default=0, metavar="N", help="cases are a function of this seed (default 0)")
@@ -40,8 +41,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--component", action="append", default=[], help="only this component (may be repeated)")
     add("--law", action="append", default=[], help="only this law (may be repeated)")
     add("--expected", metavar="FILE", help="a TOML file of expected failures with reasons")
-    add("--law-timeout", type=float, default=30.0, metavar="SECONDS", help="a case that takes longer is a hang (default 30)")
-    add("--memory-limit", type=float, default=6.0, metavar="GIB", help="what an implementation may allocate (default 6)")
+    add(
+        "--law-timeout",
+        type=float,
+        default=30.0,
+        metavar="SECONDS",
+        help="a case that takes longer is a hang (default 30)",
+    )
+    add(
+        "--memory-limit", type=float, default=6.0, metavar="GIB", help="what an implementation may allocate (default 6)"
+    )
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)

@@ -40,7 +40,9 @@ class Record:
         self._total = total
         if self._journal:
             self._journal.unlink(missing_ok=True)
-        self._write({"event": "start", "total": total, "implementation": self._option.impl, "seed": self._option.law_seed})
+        self._write(
+            {"event": "start", "total": total, "implementation": self._option.impl, "seed": self._option.law_seed}
+        )
 
     def add(self, law: dict[str, Any]) -> None:
         """One law is done; what is judged is on disk at once."""
@@ -57,11 +59,15 @@ class Record:
         elif self._total == 0:
             self.sentence = "no law was collected: check the names of chapters, components and laws"
         elif not complete:
-            self.sentence = f"the run was cut short: {len(judged)} of {self._total} laws were judged, so there is no verdict"
+            self.sentence = (
+                f"the run was cut short: {len(judged)} of {self._total} laws were judged, so there is no verdict"
+            )
         elif not any(law["cases"] for law in self.laws) and not any(outcomes[bad] for bad in BAD):
             self.sentence = "nothing was judged: the implementation provides none of the chosen components"
         if self._verdict:
-            self._verdict.write_text(json.dumps(self.verdict(complete), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+            self._verdict.write_text(
+                json.dumps(self.verdict(complete), indent=1, sort_keys=True) + "\n", encoding="utf-8"
+            )
         self._write({"event": "end", "complete": complete})
         if complete and self._journal:
             self._journal.unlink(missing_ok=True)
@@ -90,7 +96,9 @@ class Record:
         return {
             "schema": SCHEMA,
             "lawbook": importlib.metadata.version("lawbook"),
-            "implementation": first.get("implementation", {"name": option.impl, "version": "unknown", "source": option.impl}),
+            "implementation": first.get(
+                "implementation", {"name": option.impl, "version": "unknown", "source": option.impl}
+            ),
             "profile": option.profile,
             "seed": first.get("seed", option.law_seed),
             "device": option.device or "cpu",

@@ -1,10 +1,11 @@
 """Cross-correlation of single images, its transpose, its matrix, and learning its kernel."""
 
 import torch
+from torch import Tensor
+
 from lawbook.reference.checks import check_axes, check_floating, check_positive, check_shape, check_whole
 from lawbook.reference.convolution.sizes import per_axis
 from lawbook.reference.convolution.windows import Sizes, accumulate, counts, windows
-from torch import Tensor
 
 
 def corr2d(X: Tensor, K: Tensor) -> Tensor:

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
+
 from lawbook.reference.checks import check_choice, check_shape, check_tensor, check_whole
 from lawbook.reference.convolution.padding import PADDING_MODES, check_padded, pad
 from lawbook.reference.convolution.sizes import per_axis
 from lawbook.reference.convolution.windows import Sizes, counts, windows
-from torch import Tensor
 
 
 def conv1d(

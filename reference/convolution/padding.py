@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 
 import torch
-from lawbook.reference.checks import check_floating, check_tensor, check_whole
 from torch import Tensor
+
+from lawbook.reference.checks import check_floating, check_tensor, check_whole
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 

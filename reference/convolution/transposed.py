@@ -1,11 +1,12 @@
 """Transposed convolution layers in one, two and three dimensions: one implementation for all."""
 
 import torch
+from torch import Tensor
+
 from lawbook.reference.convolution.layers import check_layer
 from lawbook.reference.convolution.padding import check_padded
 from lawbook.reference.convolution.sizes import conv_transpose_output_size, per_axis
 from lawbook.reference.convolution.windows import Sizes, accumulate
-from torch import Tensor
 
 
 def conv_transpose1d(

@@ -4,10 +4,11 @@ import math
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
+
 from lawbook.reference.checks import check_axes, check_floating
 from lawbook.reference.convolution.padding import surround
 from lawbook.reference.convolution.sizes import conv_output_size, per_axis
-from torch import Tensor
 
 Sizes = int | Sequence[int]
 

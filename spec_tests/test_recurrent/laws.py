@@ -1,17 +1,9 @@
-"""Helpers that several of the chapter's Specs share."""
+"""Values and rearrangements that several of the chapter's Specs share."""
 
 import torch
 
 GATES = {"rnn": "h", "gru": "zrh", "lstm": "ifoc"}
-
-
-def parameters(kind, inputs, hidden, value=0.5):
-    """Fixed parameters for edge sizes and bad input: small numbers that rise through every tensor."""
-    params = {}
-    for gate in GATES[kind]:
-        shapes = {f"W_x{gate}": (inputs, hidden), f"W_h{gate}": (hidden, hidden), f"b_{gate}": (hidden,)}
-        params |= {name: ramp(*shape, value=value) for name, shape in shapes.items()}
-    return params
+SHUT, OPEN = -1000.0, 1000.0  # in every dtype σ of these is exactly 0 and 1
 
 
 def ramp(*shape, value=0.5):
@@ -20,40 +12,56 @@ def ramp(*shape, value=0.5):
     return torch.linspace(-value, value, count, dtype=torch.float64).reshape(shape)
 
 
+def parameters(kind, inputs, hidden):
+    """Fixed parameters for edge sizes and bad input."""
+    params = {}
+    for gate in GATES[kind]:
+        shapes = {f"W_x{gate}": (inputs, hidden), f"W_h{gate}": (hidden, hidden), f"b_{gate}": (hidden,)}
+        params |= {name: ramp(*shape) for name, shape in shapes.items()}
+    return params
+
+
 def without(mapping, *names):
     """The mapping without some keys."""
     return {key: value for key, value in mapping.items() if key not in names}
 
 
-def replaced(params, **changes):
-    """Parameters with some tensors replaced by the results of functions of them."""
-    return {**params, **{name: change(params[name]) for name, change in changes.items()}}
+def gate_fixed(params, **biases):
+    """Parameters whose gates of these names hold one value whatever they read: zero weights and that bias."""
+    fixed = dict(params)
+    for gate, bias in biases.items():
+        fixed |= {name + gate: torch.zeros_like(params[name + gate]) for name in ("W_x", "W_h")}
+        fixed["b_" + gate] = torch.full_like(params["b_" + gate], bias)
+    return fixed
 
 
-def each(dicts, change):
-    """``change`` applied to every dict of a stack."""
-    return [change(params) for params in dicts]
+def hidden_size(params):
+    """H of one dict."""
+    return params["W_hh" if "W_hh" in params else "W_hi"].shape[0]
 
 
-def swapped_directions(x):
-    """A stack's list or state with forward and backward changing places."""
-    if isinstance(x, list):
-        return [x[i ^ 1] for i in range(len(x))]
-    if isinstance(x, tuple):
-        return tuple(map(swapped_directions, x))
-    return x[[i ^ 1 for i in range(len(x))]] if x is not None else None
+def map_state(function, *states):
+    """``function`` of h, or of h and of c; None stays None."""
+    if states[0] is None:
+        return None
+    if isinstance(states[0], tuple | list):
+        return tuple(function(*parts) for parts in zip(*states, strict=True))
+    return function(*states)
 
 
-def map_state(function, state):
-    """``function`` of h, or of h and c."""
-    return tuple(map(function, state)) if isinstance(state, tuple | list) else function(state)
-
-
-def time_major(case, x):
-    """The sequence with steps first."""
+def swap_layout(case, x):
+    """Between the case's own layout and (T, B, …); its own inverse."""
     return x.transpose(0, 1) if case.batch_first else x
 
 
-def as_laid_out(case, x):
-    """A sequence with steps first in the layout of the case."""
-    return x.transpose(0, 1) if case.batch_first else x
+def swap_halves(x, axis):
+    """The first and the second half along an axis change places."""
+    return torch.cat(x.chunk(2, axis)[::-1], axis)
+
+
+def gradients(function, arguments, cotangents):
+    """Vector–Jacobian products of ``function(*arguments)``, which returns as many tensors as there are cotangents."""
+    with torch.enable_grad():
+        inputs = [argument.detach().requires_grad_(True) for argument in arguments]
+        results = function(*inputs)
+        return torch.autograd.grad(results, inputs, cotangents)

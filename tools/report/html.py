@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lawbook.tools.report import summary
 from lawbook.tools.report.terminal import plural, words
-from lawbook.tools.report.verdict import FAILING, JUDGED, Verdict, figure
+from lawbook.tools.report.verdict import FAILING, JUDGED, Verdict, arguments, figure
 
 SYMBOLS = {
     "pass": "✓",
@@ -115,9 +115,9 @@ def _notes(cells: Sequence[dict[str, Any] | None]) -> list[tuple[list[int], dict
     return notes
 
 
-def case_text(case: dict[str, Any]) -> str:
+def case_text(failure: dict[str, Any]) -> str:
     """The counterexample as data, one argument a line."""
-    lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in case.items()]
+    lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in arguments(failure).items()]
     text = "\n".join(lines)
     return text if len(text) <= LONGEST_CASE else text[:LONGEST_CASE] + "\n… (the whole is in the verdict)"
 

@@ -65,6 +65,12 @@ def _validator() -> Any:
     )
 
 
+def arguments(failure: dict[str, Any]) -> dict[str, Any]:
+    """The counterexample's arguments by name, encoded; empty where the law draws no case."""
+    case = failure["case"] or {}
+    return case["dict"] if set(case) == {"dict"} else case
+
+
 def number(value: float | str | None) -> float | None:
     """The figure as a float: the strings "nan", "inf" and "-inf" stand for what JSON lacks."""
     return None if value is None else float(value)

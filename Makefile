@@ -1,0 +1,41 @@
+# Two commands: `make verdict` judges PyTorch's own layers, `make test` runs lawbook's tests.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+IMPL ?= torch
+WORKERS ?= auto
+
+.PHONY: verdict test lint types imports teeth clean
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $(READY)
+
+verdict: $(READY)
+	mkdir -p out
+	$(BIN)/lawbook check $(IMPL) --verdict out/verdict.json -n $(WORKERS); status=$$?; \
+	$(BIN)/lawbook report out/verdict.json --html out/verdict.html && exit $$status
+
+test: $(READY)
+	$(BIN)/python -m pytest -q -n auto tools/tests
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# mypy does not follow the mapping of folders to lawbook.* packages, links it does.
+types: $(READY)
+	mkdir -p .venv/types/lawbook
+	for room in reference fixtures spec_tests tools; do ln -sfn ../../../$$room .venv/types/lawbook/$$room; done
+	$(BIN)/mypy
+
+imports: $(READY)
+	$(BIN)/lint-imports
+
+teeth: $(READY)
+	$(BIN)/python -m lawbook.tools.teeth
+
+clean:
+	rm -rf .venv build dist out *.egg-info

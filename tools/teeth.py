@@ -1,0 +1,164 @@
+"""Teeth: judge what must be rejected, impostors and faulty implementations, in this process.
+
+python -m lawbook.tools.teeth [--chapter NAME] [--component NAME] [--markdown FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from lawbook.fixtures.cases.kit import Case
+from lawbook.fixtures.faulty import registry
+from lawbook.fixtures.faulty.impostors import IMPOSTORS
+from lawbook.fixtures.faulty.registry import Faulty
+from lawbook.fixtures.implementation import Implementation
+from lawbook.fixtures.tree import floating
+from lawbook.spec_tests import load
+from lawbook.spec_tests.oracle import products
+from lawbook.spec_tests.running import LawRun, Settings, run_law
+from lawbook.spec_tests.spec import Spec
+
+REJECTED = ("fail", "error")
+
+
+@dataclass
+class Bite:
+    """What became of one thing that must be rejected."""
+
+    component: str
+    chapter: str
+    name: str
+    rejected_by: list[str]
+    missed: list[str] = field(default_factory=list)
+    same: bool = False
+    seconds: float = 0.0
+
+
+def judge_faulty(spec: type[Spec], known: Faulty, settings: Settings | None = None) -> Bite:
+    """Whether each law that must reject a faulty implementation does."""
+    settings = settings or Settings()
+    implementation = Implementation([{known.component: known.function}], known.name)
+    started = time.perf_counter()
+    outcomes = {law: run_law(spec, law, implementation, settings).outcome for law in known.rejected_by}
+    return Bite(
+        spec.name,
+        spec.chapter,
+        known.name,
+        [law for law, outcome in outcomes.items() if outcome in REJECTED],
+        [f"{law}: {outcome}" for law, outcome in outcomes.items() if outcome not in REJECTED],
+        seconds=time.perf_counter() - started,
+    )
+
+
+def judge_impostor(spec: type[Spec], name: str, settings: Settings | None = None) -> Bite:
+    """The first law that rejects an impostor; ``same`` when it gives the reference's own answers and gradients."""
+    settings = settings or Settings()
+    started = time.perf_counter()
+
+    def fresh() -> Implementation:
+        return Implementation([{spec.name: IMPOSTORS[name](spec.component)}], name)
+
+    bite = Bite(spec.name, spec.chapter, name, [])
+    for law in spec.law_names():
+        if run_law(spec, law, fresh(), settings).outcome in REJECTED:
+            bite.rejected_by = [law]
+            break
+    else:
+        bite.same = _same_everywhere(spec, fresh(), settings)
+    bite.seconds = time.perf_counter() - started
+    return bite
+
+
+def _same_everywhere(spec: type[Spec], implementation: Implementation, settings: Settings) -> bool:
+    """Whether answers and gradients are the reference's to the bit on every case: then it is no impostor."""
+    reference = Implementation([{spec.name: spec.component}], "reference")
+    run, own = (LawRun(spec, "agrees_with_reference", i, settings) for i in (implementation, reference))
+    same = [True]
+
+    def body(case: Case) -> None:
+        same[0] &= _equal(run.trial(case), own.trial(case))
+        if spec.differentiable:
+            got, wanted = (products(r.trial, case, spec.differentiable, False)[1] for r in (run, own))
+            same[0] &= _equal(got, wanted)
+
+    run.over_cases(body)
+    return same[0]
+
+
+def _equal(a: Any, b: Any) -> bool:
+    from lawbook.fixtures.tree import values
+
+    pairs = list(zip(values(a), values(b), strict=True))
+    return all(
+        torch.equal(torch.nan_to_num(x), torch.nan_to_num(y)) if isinstance(x, torch.Tensor) else x == y or callable(x)
+        for x, y in pairs
+    ) and len(floating(a)) == len(floating(b))
+
+
+def all_bites(chapters: list[str], components: list[str]) -> Iterator[Bite]:
+    """Every impostor and every faulty implementation of the chosen components."""
+    faulty = registry.load()
+    for spec in load().values():
+        if (chapters and spec.chapter not in chapters) or (components and spec.name not in components):
+            continue
+        for name in IMPOSTORS:
+            yield judge_impostor(spec, name)
+        for known in faulty.get(spec.name, []):
+            yield judge_faulty(spec, known)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print what was rejected and what was not; 1 when anything got through."""
+    parser = argparse.ArgumentParser(description="Judge everything that must be rejected.")
+    parser.add_argument("--chapter", action="append", default=[])
+    parser.add_argument("--component", action="append", default=[])
+    parser.add_argument("--markdown", metavar="FILE", help="write the table here")
+    chosen = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    bites = []
+    for bite in all_bites(chosen.chapter, chosen.component):
+        bites.append(bite)
+        if bite.missed or not (bite.rejected_by or bite.same):
+            print(f"NOT REJECTED  {bite.component} · {bite.name}  {'; '.join(bite.missed)}", flush=True)
+    through = [b for b in bites if b.missed or not (b.rejected_by or b.same)]
+    same = [b for b in bites if b.same]
+    print(f"{len(bites) - len(through) - len(same)} rejected, {len(through)} got through, ", end="")
+    print(f"{len(same)} are no impostors: {', '.join(f'{b.component} · {b.name}' for b in same)}")
+    if chosen.markdown:
+        with open(chosen.markdown, "w", encoding="utf-8") as file:
+            file.write(markdown(bites))
+    return bool(through)
+
+
+def markdown(bites: list[Bite]) -> str:
+    """A table: component × impostor, and the faulty implementations with the laws that rejected them."""
+    names = list(IMPOSTORS)
+    by = {(b.component, b.name): b for b in bites}
+    components = list(dict.fromkeys(b.component for b in bites))
+    lines = [f"| component | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
+    for component in components:
+        cells = []
+        for name in names:
+            bite = by[component, name]
+            cells.append(
+                "the same answer" if bite.same else ", ".join(bite.rejected_by).replace("_", " ") or "**not rejected**"
+            )
+        lines.append(f"| {component} | {' | '.join(cells)} |")
+    lines += ["", "| component | faulty implementation | rejected by |", "|---|---|---|"]
+    for bite in bites:
+        if bite.name not in IMPOSTORS:
+            missed = f" **not: {'; '.join(bite.missed)}**" if bite.missed else ""
+            lines.append(
+                f"| {bite.component} | {bite.name} | {', '.join(bite.rejected_by).replace('_', ' ')}{missed} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
