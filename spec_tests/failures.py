@@ -1,12 +1,13 @@
 """What a student reads when a law fails, and the evidence a report keeps."""
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from lawbook.fixtures.cases.kit import Case
-from lawbook.fixtures.implementation import Raised, Unfit
+from lawbook.fixtures.implementation import Raised, Unfit, words
 from lawbook.fixtures.tree import leaves
 from lawbook.spec_tests.diagnosis import diagnose
 from lawbook.spec_tests.judge import LawBroken
@@ -103,7 +104,7 @@ def _headline(error: Exception, evidence: dict[str, Any]) -> tuple[str, str]:
 
 
 def _short(error: BaseException) -> str:
-    text = str(error).strip()
+    text = words(error).strip()
     return text.splitlines()[0][:300] if text else "(no message)"
 
 
@@ -159,7 +160,15 @@ def show(value: Any) -> str:
         return "{" + ", ".join(f"{key}: {show(part)}" for key, part in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "(" + ", ".join(map(show, value)) + ("," if len(value) == 1 else "") + ")"
-    return _number(value) if isinstance(value, float) else repr(value)
+    return _number(value) if isinstance(value, float) else described(value)
+
+
+def described(value: Any) -> str:
+    """The value's own representation without memory addresses, which differ from run to run."""
+    try:
+        return re.sub(r" at 0x[0-9a-f]+", "", repr(value))[:200]
+    except Exception:
+        return f"{type(value).__name__} object"
 
 
 def _nested(x: Any) -> str:
@@ -200,7 +209,7 @@ def encode(value: Any) -> Any:
         return number(value)
     if isinstance(value, torch.dtype):
         return {"opaque": str(value)}
-    return {"opaque": repr(value)[:200]}
+    return {"opaque": described(value)}
 
 
 class Top(dict):

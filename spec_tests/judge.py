@@ -123,8 +123,8 @@ def _thorough(evaluate: Evaluate, case: Case, truth: Any, quick: Spreads) -> Spr
     wide = case.to(torch.float64)
     for k in range(MORE_ROUNDINGS):
         with RandomRounding(case.dtype, case.seed + 2 + k):
-            rounded = list(values(evaluate(wide)))
-        for i, (x, y) in enumerate(zip(rounded, values(truth), strict=True)):
+            rounded = numbers(evaluate(wide))
+        for i, (x, y) in enumerate(zip(rounded, numbers(truth), strict=True)):
             known = found[i]
             if known is not None:
                 found[i] = torch.maximum(known, _distance(x, y))
@@ -132,26 +132,26 @@ def _thorough(evaluate: Evaluate, case: Case, truth: Any, quick: Spreads) -> Spr
 
 
 def _quick(evaluate: Evaluate, case: Case, truth: Any) -> Spreads:
-    wide = [leaf if is_floating(leaf) else None for leaf in values(truth)]
+    wide = [leaf if is_floating(leaf) else None for leaf in numbers(truth)]
     found: Spreads = [None if leaf is None else torch.zeros_like(leaf) for leaf in wide]
 
     def widen(a: list[Any], b: list[Any]) -> None:
         for i, (x, y) in enumerate(zip(a, b, strict=True)):
             if found[i] is not None:
-                found[i] = torch.maximum(found[i], _distance(x.double(), y.double()))
+                found[i] = torch.maximum(found[i], _errors(x, y.double(), case.dtype))
 
     widen(_own(evaluate, case), wide)
     for sign in (0, 1):
         with RandomRounding(case.dtype, case.seed + sign):
-            widen(list(values(evaluate(case.to(torch.float64)))), wide)
+            widen(numbers(evaluate(case.to(torch.float64))), wide)
         neighbour = moved(case, sign)
         try:
-            there = list(values(evaluate(neighbour.to(torch.float64))))
+            there = numbers(evaluate(neighbour.to(torch.float64)))
         except (ValueError, IndexError):
             # The move left the contract's domain, such as a probability beyond one: move inwards.
             neighbour = shrunk(case)
             try:
-                there = list(values(evaluate(neighbour.to(torch.float64))))
+                there = numbers(evaluate(neighbour.to(torch.float64)))
             except (ValueError, IndexError):
                 continue
         if len(there) != len(wide) or any(
@@ -167,10 +167,19 @@ def _quick(evaluate: Evaluate, case: Case, truth: Any) -> Spreads:
 def _own(evaluate: Evaluate, case: Case) -> list[Any]:
     """The reference in the working dtype; through float32 where the back end lacks a half-precision kernel."""
     try:
-        return list(values(evaluate(case)))
+        return numbers(evaluate(case))
     except RuntimeError:
-        result = evaluate(case.to(torch.float32))
-        return [leaf.to(case.dtype) if is_floating(leaf) else leaf for leaf in values(result)]
+        result = numbers(evaluate(case.to(torch.float32)))
+        return [leaf.to(case.dtype) if is_floating(leaf) else leaf for leaf in result]
+
+
+def numbers(tree: Any) -> list[Any]:
+    """The leaves of a tree, Python floats as tensors: they are judged as such."""
+    return [_tensor(leaf) for leaf in values(tree)]
+
+
+def _tensor(leaf: Any) -> Any:
+    return torch.tensor(leaf, dtype=torch.float64) if isinstance(leaf, float) else leaf
 
 
 def _distance(a: Tensor, b: Tensor) -> Tensor:
@@ -229,7 +238,9 @@ def plain(x: Any) -> Any:
 def _kind(x: Any) -> str:
     if isinstance(x, Tensor):
         return f"a tensor of shape {tuple(x.shape)}"
-    return "None" if x is None else f"{type(x).__name__} {x!r}"[:80]
+    if x is None or isinstance(x, dict | list | tuple):
+        return "None" if x is None else type(x).__name__
+    return f"{type(x).__name__} {x!r}"[:80]
 
 
 def _name(dtype: torch.dtype) -> str:
@@ -265,16 +276,21 @@ def compare(
     outcome = Comparison()
     share = torch.zeros(1)
     for i, ((path, expected), found) in enumerate(zip(leaves(truth), values(got), strict=True)):
+        if isinstance(expected, float):
+            expected, found = _tensor(expected), _tensor(float(plain(found)))
         if not is_floating(expected):
             if not _equal(found, expected):
                 outcome.note(math.inf, _first_difference(path, found, expected))
             continue
         if expected.numel() == 0:
             continue
-        error, scale = _errors(found, expected, dtype)
+        error = _errors(found, expected, dtype)
         finfo = torch.finfo(dtype)
         axes = rows[i] if isinstance(rows, list) else rows
-        base = FACTOR * ULPS * finfo.eps * row_max(scale, axes) + finfo.tiny
+        # What lies beyond the dtype's range is infinite there: it says nothing about its neighbours in the row.
+        scale = torch.where(torch.isfinite(expected), expected.abs(), 0.0)
+        inside = scale <= finfo.max
+        base = FACTOR * ULPS * finfo.eps * _over_rows(scale, inside, axes) + finfo.tiny
         allowed = base
         for level in (0, 1):
             if level and not 1 < float(share.max()) < HOPELESS:
@@ -282,7 +298,7 @@ def compare(
             if bool((error > base).any()):
                 yard = yardstick(level)[i]
                 assert yard is not None
-                allowed = base + FACTOR * row_max(yard, axes)
+                allowed = base + FACTOR * _over_rows(yard, inside & torch.isfinite(yard), axes)
             share = torch.nan_to_num(error / allowed, nan=0.0, posinf=math.inf)
         value = float(share.max())
         if value <= 1:
@@ -301,18 +317,21 @@ def compare(
     return outcome
 
 
-def _errors(found: Tensor, expected: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Error and scale of every element; infinite error where nan and infinities do not match in place and sign."""
+def _over_rows(x: Tensor, shared: Tensor, rows: Axes) -> Tensor:
+    """The maximum along the rows of what is shared there, and everywhere at least the element's own."""
+    return torch.maximum(row_max(torch.where(shared, x, 0.0), rows), x)
+
+
+def _errors(found: Tensor, expected: Tensor, dtype: torch.dtype) -> Tensor:
+    """The error of every element; infinite where nan and infinities do not match in place and sign."""
     found = found.detach().double()
     finite = torch.isfinite(expected)
     if bool(finite.all()) and bool(torch.isfinite(found).all()):
-        return (found - expected).abs(), expected.abs()
+        return (found - expected).abs()
     # A finite truth beyond the dtype's range rounds to an infinity of its sign.
     beyond = finite & torch.isinf(expected.to(dtype))
     ideal = torch.where(beyond, torch.sign(expected) * torch.inf, expected)
-    error = _distance(found, expected)
-    error = torch.where(beyond & (found == ideal), 0.0, error)
-    return error, torch.where(finite, expected.abs(), 0.0)
+    return torch.where(beyond & (found == ideal), 0.0, _distance(found, expected))
 
 
 def _equal(found: Any, expected: Any) -> bool:

@@ -65,7 +65,8 @@ class Oracle:
         return settle(compare(got, truth, case.dtype, rows, yardstick), "value", got, truth, what)
 
     def _plain(self, case: Case) -> Any:
-        return self.reference.implementation.function(self.reference.component)(**case.arguments)  # type: ignore[misc]
+        implementation = self.reference.implementation
+        return implementation.to_torch(implementation.function(self.reference.component)(**case.arguments))  # type: ignore[misc]
 
     def _wide(self, case: Case) -> Case:
         return self._kept(case, "wide", lambda: case.to(torch.float64))

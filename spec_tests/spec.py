@@ -180,8 +180,10 @@ class Spec(UniversalLaws):
 
     def lacks_dtype(self, impl: Trial, dtype: torch.dtype) -> bool:
         """Whether the implementation's arrays have no such dtype, or its adapter declares it unsupported."""
-        if impl.implementation.bridge == "numpy" and dtype == torch.bfloat16:
-            return True
+        return not impl.implementation.has_dtype(dtype) or self.refuses_dtype(impl, dtype)
+
+    def refuses_dtype(self, impl: Trial, dtype: torch.dtype) -> bool:
+        """Whether the implementation's adapter declares the dtype unsupported for this component."""
         declared = impl.implementation.unsupported.get(self.name)
         return isinstance(declared, dict) and str(dtype).removeprefix("torch.") in declared
 

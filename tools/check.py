@@ -125,7 +125,7 @@ def _check_implementation(name: str) -> None:
     built_in = {"reference"} | {child.parent.name for place in places for child in place.glob("*/__init__.py")}
     if name in built_in:
         return
-    with _importable_from(Path.cwd()):
+    with importable_from(Path.cwd()):
         try:
             found = importlib.util.find_spec(name.partition(".")[0])
         except (ImportError, ValueError):
@@ -139,7 +139,8 @@ def _check_implementation(name: str) -> None:
 
 
 @contextlib.contextmanager
-def _importable_from(folder: Path) -> Iterator[None]:
+def importable_from(folder: Path) -> Iterator[None]:
+    """Modules of the folder can be found, as pytest's process will find them."""
     sys.path.insert(0, str(folder))
     try:
         yield
@@ -223,9 +224,15 @@ class Run:
         # A polite request to end (a job's time limit, say) must not leave workers behind either.
         handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            with self.log.open("wb") as log:
+            with self.log.open("wb") as log, tempfile.TemporaryDirectory(prefix="lawbook-") as storage:
                 process = subprocess.Popen(
-                    line, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True
+                    line,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    stdin=subprocess.DEVNULL,
+                    start_new_session=True,
+                    # Hypothesis would leave a folder of its own wherever the command is run.
+                    env={**os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": storage},
                 )
                 try:
                     self._watch(process, console)
@@ -272,7 +279,7 @@ class Run:
         """Print what came out; the exit status."""
         verdict = self._verdict(interrupted)
         if verdict is None or not (verdict["components"] or interrupted):
-            raise Refusal(self._why())
+            raise Refusal(self.complaint())
         print_failures(verdict, console, self.file)
         print_report(verdict, console, previous)
         if interrupted:
@@ -280,10 +287,10 @@ class Run:
             return 2
         code = summary.exit_code(verdict)
         if not verdict["complete"]:
-            console.print(self._why(), style="bold red", highlight=False, markup=False)
+            console.print(self.complaint(), style="bold red", highlight=False, markup=False)
         if code == 0 and self.status != 0:
             # Every law on record holds, yet pytest is not content: something else broke, and that is never green.
-            console.print(f"the run itself failed: {self._why()}", style="bold red", highlight=False, markup=False)
+            console.print(f"the run itself failed: {self.complaint()}", style="bold red", highlight=False, markup=False)
             return 2
         return code
 
@@ -295,7 +302,7 @@ class Run:
             return None
         return self.journal.partial({**self.request.blank_verdict(), "seconds": self.seconds})
 
-    def _why(self) -> str:
+    def complaint(self) -> str:
         """The run's own complaint in one sentence."""
         output = self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
         # The plugin's own section ends the output; pytest's complaints about its options stand alone.

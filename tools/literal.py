@@ -19,7 +19,7 @@ def decode(value: Any, name: str = "value") -> Any:
     if isinstance(value, list):
         return [decode(part, f"{name}[{i}]") for i, part in enumerate(value)]
     if not isinstance(value, dict):
-        return float(value) if value in SPECIAL else value
+        return float(value) if isinstance(value, str) and value in SPECIAL else value
     if "tensor" in value:
         elements = _floats(value["tensor"]) if is_floating(value) else value["tensor"]
         return torch.tensor(elements, dtype=getattr(torch, value["dtype"])).reshape(value["shape"])
@@ -32,20 +32,27 @@ def decode(value: Any, name: str = "value") -> Any:
     raise Refusal(f"{name} of the counterexample was not kept as data ({value['opaque']}), so no script can build it.")
 
 
-def source(value: Any, name: str = "value", indent: int = 0) -> str:
-    """Python source of an encoded value; ``torch``, ``nan`` and ``inf`` are taken to be imported."""
+def source(value: Any, name: str = "value", indent: int = 0, column: int | None = None) -> str:
+    """Python source of an encoded value; ``torch``, ``nan`` and ``inf`` are taken to be imported.
+
+    ``indent`` is that of the statement, ``column`` where the value itself begins.
+    """
+    column = indent if column is None else column
     pad = " " * (indent + 4)
     if isinstance(value, list):
         return _sequence("[", [source(part, f"{name}[{i}]", indent + 4) for i, part in enumerate(value)], "]", indent)
     if not isinstance(value, dict):
-        return value.lstrip("+") if value in SPECIAL else repr(value)
+        return value if isinstance(value, str) and value in SPECIAL else repr(value)
     if "tensor" in value:
-        return _tensor(value, indent)
+        return _tensor(value, column)
     if "tuple" in value:
         parts = [source(part, f"{name}[{i}]", indent + 4) for i, part in enumerate(value["tuple"])]
         return _sequence("(", parts, ",)" if len(parts) == 1 else ")", indent)
     if "dict" in value:
-        parts = [f"{key!r}: {source(part, f'{name}[{key!r}]', indent + 4)}" for key, part in value["dict"].items()]
+        parts = [
+            f"{key!r}: {source(part, f'{name}[{key!r}]', indent + 4, indent + 6 + len(repr(key)))}"
+            for key, part in value["dict"].items()
+        ]
         return "{\n" + "".join(f"{pad}{part},\n" for part in parts) + " " * indent + "}" if parts else "{}"
     if is_dtype(value):
         return value["opaque"]
@@ -68,12 +75,12 @@ def _floats(elements: Any) -> Any:
     return [_floats(part) for part in elements] if isinstance(elements, list) else float(elements)
 
 
-def _tensor(value: dict[str, Any], indent: int) -> str:
+def _tensor(value: dict[str, Any], column: int) -> str:
     shape, dtype = value["shape"], f"torch.{value['dtype']}"
     if 0 in shape:
         return f"torch.zeros({tuple(shape)}, dtype={dtype})"
     elements = _floats(value["tensor"]) if is_floating(value) else value["tensor"]
-    lead = " " * (indent + len("torch.tensor("))
+    lead = " " * (column + len("torch.tensor("))
     text = pprint.pformat(elements, width=max(40, WIDTH - len(lead)), compact=True).replace("\n", f"\n{lead}")
     return f"torch.tensor({text}, dtype={dtype})"
 

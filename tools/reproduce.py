@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,9 @@ STATE = {
     "the working directory": "os.getcwd()",
 }
 
+DRAWING = (".vjp(", ".noise(", ".generator(", "case.seed")
+"""What a law's text holds when it draws from the case's own generator."""
+
 
 def script(verdict: Verdict, component: str, law: str) -> str:
     """The script's text.
@@ -100,7 +104,8 @@ class Script:
         self.kind = failure["kind"]
         self.case = {name: decode(value, name) for name, value in arguments(failure).items()}
         self.implementation = _loaded(verdict["implementation"]["source"])
-        self.imports = {"import torch", "from math import inf, nan"}
+        self.imports = {"import torch"}
+        self.target = "call" if self.implementation.bridge == "torch" else "function"
 
     @property
     def mode(self) -> str:
@@ -138,27 +143,31 @@ class Script:
             self.imports.add(f"from {self._module()} import ADAPTER")
         if values["bridge"] != "torch":
             self.imports.add("import numpy")
-        text = _template().render(values, imports=sorted(self.imports, key=_import_order))
+        mark = "# imports"
+        text = _template().render(values, imports=mark)
+        numbers = [name for name in ("inf", "nan") if re.search(rf"\b{name}\b", text)]
+        if numbers:
+            self.imports.add(f"from math import {', '.join(numbers)}")
+        text = text.replace(mark, "\n".join(sorted(self.imports, key=_import_order)) + "\n", 1)
         return re.sub(r"\n{4,}", "\n\n\n", text).rstrip("\n")
 
     def _needs(self, mode: str, values: dict[str, Any]) -> dict[str, bool]:
         """Which helpers the script must bring along."""
         text = values.get("text", "")
-        uses_vjp = ".vjp(" in text
         return {
             "convert": mode in ("repeat", "layout", "batch", "device", "law"),
             "flat": mode in ("device", "gradient", "modified", "alias", "nan", "spoil", "law"),
             "close": bool(values["allowed"]),
             "form": bool(values["contract"]) or mode in ("batch", "repeat"),
-            "vjp": uses_vjp,
-            "noise": uses_vjp or ".noise(" in text or ".generator(" in text or ".seed" in text,
+            "vjp": ".vjp(" in text,
+            "noise": any(use in text for use in DRAWING),
         }
 
     def _load(self) -> str:
         """Source that defines ``function``."""
         where, name = self.verdict["implementation"]["source"], self.spec.name
         if not _is_file(where):
-            return f"from {self._module()} import {name} as function\n"
+            return f"from {self._module()} import {name} as {self.target}\n"
         self.imports |= {"import importlib.util", "import sys"}
         path = Path(where)
         lines = [
@@ -166,7 +175,7 @@ class Script:
             f"found = importlib.util.spec_from_file_location({path.stem!r}, {str(path)!r})",
             "module = importlib.util.module_from_spec(found)",
             "found.loader.exec_module(module)",
-            f"function = module.{name}",
+            f"{self.target} = module.{name}",
         ]
         if self.implementation.vjp is not None or self.implementation.bridge == "dlpack":
             lines.append("ADAPTER = module.ADAPTER")
@@ -217,7 +226,7 @@ class Script:
             "cotangents": self._cotangents(),
         }
         if found["second"]:
-            found["directions"] = self._directions(wrt)
+            found["directions"] = self._directions(paths)
         position = self.failure.get("position")
         if position:
             leaf = max((path for path in paths if position.startswith(path)), key=len, default=None)
@@ -243,13 +252,13 @@ class Script:
         shown = ", ".join(f"torch.ones({tuple(x.shape)}, dtype={x.dtype})" for x in result)
         return f"[{shown}]"
 
-    def _directions(self, wrt: tuple[str, ...]) -> str:
-        """The random directions of the second derivative; they belong to the case's seed."""
-        from lawbook.spec_tests.failures import encode
-
-        seed = self._seed()
-        drawn = Case({}, getattr(torch, self.verdict["dtype"]), seed)
-        return source([encode(drawn.noise(x.shape, 8000 + k)) for k, (_, x) in enumerate(self._inputs(wrt))])
+    def _directions(self, paths: list[str]) -> str:
+        """The random directions of the second derivative, by path."""
+        given = self.failure.get("direction")
+        if given is None:
+            raise Refusal("The verdict does not say along which direction the second derivative was taken.")
+        by_path = {path: encoded for path, encoded in _encoded_leaves(given["dict"]) if path in paths}
+        return source({"dict": by_path}, "the direction")
 
     def _seed(self) -> int:
         seed = self.failure.get("seed")
@@ -290,7 +299,7 @@ class Script:
         found = extract(self.spec, self.law)
         self.imports |= found.imports
         text = found.text
-        if self.failure.get("seed") is None and (".noise(" in text or ".generator(" in text or ".seed" in text):
+        if any(use in text for use in DRAWING):
             self._seed()
         return {
             "helpers": list(found.helpers.values()),
@@ -329,6 +338,18 @@ def _loaded(where: str) -> Implementation:
         raise Refusal(f"The implementation cannot be loaded again: {error}.") from error
 
 
+def _encoded_leaves(tree: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """Path and encoded tensor of every leaf, the paths written as those of decoded trees."""
+    for key, value in tree.items():
+        here = f"{path}[{key!r}]" if path else key
+        if "tensor" in value:
+            yield here, value
+        elif "dict" in value:
+            yield from _encoded_leaves(value["dict"], here)
+        else:
+            yield from _encoded_leaves(dict(enumerate(value["tuple"])), here)
+
+
 def _is_file(where: str) -> bool:
     return where.endswith(".py") or "/" in where
 
@@ -342,4 +363,5 @@ def _template() -> Any:
     environment = Environment(
         loader=PackageLoader("lawbook.tools"), trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
+    environment.filters["repr"] = repr
     return environment.get_template("reproduce.py.jinja")

@@ -26,7 +26,7 @@ def bce_loss(p: Tensor, t: Tensor, weight: Tensor | None = None, reduction: str 
 
     Raises:
         TypeError: an argument is not floating.
-        ValueError: the shapes differ, ``p`` leaves [0, 1], or ``reduction`` is unknown.
+        ValueError: the shapes differ, ``p`` or ``t`` leaves [0, 1] or is nan, or ``reduction`` is unknown.
 
     Conventions: where the bound holds, the slope of the bounded logarithm is 0. PyTorch has the same values, but
     computes the gradient as (p − t) / max(p(1 − p), 1e-12); Keras clips p to [1e-7, 1 − 1e-7] instead. The contract
@@ -37,12 +37,13 @@ def bce_loss(p: Tensor, t: Tensor, weight: Tensor | None = None, reduction: str 
     return reduce(_binary_cross_entropy(p, t) * _weights("weight", weight, p), reduction)
 
 
-def _binary_cross_entropy(p: Tensor, t: Tensor) -> Tensor:
+def _binary_cross_entropy(p: Tensor, t: Tensor, truth: str = "t") -> Tensor:
     check_floating("p", p)
-    check_floating("t", t)
-    check_same_shape("t", t, "p", p)
-    if ((p < 0) | (p > 1)).any():
-        raise ValueError(f"p spans {p.min()}..{p.max()}, expected probabilities in 0..1")
+    check_floating(truth, t)
+    check_same_shape(truth, t, "p", p)
+    for name, share in (("p", p), (truth, t)):
+        if not ((share >= 0) & (share <= 1)).all():
+            raise ValueError(f"{name} spans {share.min()}..{share.max()}, expected numbers in 0..1")
     # log1p keeps the digits of a small p that 1 − p would drop.
     log_yes = _bounded(torch.log(torch.where(p == 0, torch.ones_like(p), p)), p == 0)
     log_no = _bounded(torch.log1p(-torch.where(p == 1, torch.zeros_like(p), p)), p == 1)
@@ -120,8 +121,8 @@ def focal_loss(p: Tensor, y: Tensor, gamma: float = 2.0, alpha: float = 0.75, re
 
     Raises:
         TypeError: an argument is not floating.
-        ValueError: the shapes differ, ``p`` leaves [0, 1], ``gamma`` is negative, ``alpha`` leaves [0, 1], or
-            ``reduction`` is unknown.
+        ValueError: the shapes differ, ``p`` or ``y`` leaves [0, 1] or is nan, ``gamma`` is negative, ``alpha`` leaves
+            [0, 1], or ``reduction`` is unknown.
 
     Conventions: the paper and torchvision have alpha = 0.25, the note 0.75.
 
@@ -129,7 +130,7 @@ def focal_loss(p: Tensor, y: Tensor, gamma: float = 2.0, alpha: float = 0.75, re
     """
     check_range("gamma", gamma, 0)
     check_range("alpha", alpha, 0, 1)
-    loss = _binary_cross_entropy(p, y)
+    loss = _binary_cross_entropy(p, y, "y")
     wrong = y * (1 - p) + (1 - y) * p
     if gamma:
         certain = wrong == 0

@@ -41,7 +41,8 @@ def cross_entropy(
         target: classes, integers of the shape of ``logits`` without C, each in 0..C−1 or ``ignore_index``; or
             probabilities, floating, of the shape of ``logits``.
         weight: (C,), one factor a class; None stands for 1.
-        ignore_index: samples of this class count neither in the sum nor in the mean; of no effect on probabilities.
+        ignore_index: samples of this class count neither in the sum nor in the mean. Probabilities know none: there it
+            stays at its default.
         reduction: for classes "mean" divides by the sum of w_y over the samples not ignored, for probabilities by
             the number of samples; "sum"; "none".
         label_smoothing: within [0, 1], the share spread evenly over all C classes, the right one included.

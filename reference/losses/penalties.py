@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import torch
-from lawbook.reference.checks import check_floating, check_range
+from lawbook.reference.checks import check_floating
 from torch import Tensor
 
 
@@ -16,7 +16,7 @@ def l1_penalty(params: Mapping[str, Tensor], factor: float, skip_bias: bool = Tr
 
     Args:
         params: parameters by name, floating, any shapes.
-        factor: at least 0.
+        factor: any number.
         skip_bias: leave out every parameter whose name contains "bias".
 
     Returns:
@@ -24,11 +24,10 @@ def l1_penalty(params: Mapping[str, Tensor], factor: float, skip_bias: bool = Tr
 
     Raises:
         TypeError: ``params`` is not a mapping, or a parameter is not floating.
-        ValueError: ``factor`` is negative.
 
     Source: note 002 §6.3.3.
     """
-    return factor * _total({name: w.abs().sum() for name, w in _checked(params, factor).items()}, skip_bias)
+    return factor * _total({name: w.abs().sum() for name, w in _checked(params).items()}, skip_bias)
 
 
 def l2_penalty(params: Mapping[str, Tensor], factor: float, skip_bias: bool = True) -> Tensor:
@@ -40,7 +39,7 @@ def l2_penalty(params: Mapping[str, Tensor], factor: float, skip_bias: bool = Tr
 
     Args:
         params: parameters by name, floating, any shapes.
-        factor: at least 0.
+        factor: any number.
         skip_bias: leave out every parameter whose name contains "bias".
 
     Returns:
@@ -48,13 +47,12 @@ def l2_penalty(params: Mapping[str, Tensor], factor: float, skip_bias: bool = Tr
 
     Raises:
         TypeError: ``params`` is not a mapping, or a parameter is not floating.
-        ValueError: ``factor`` is negative.
 
     Conventions: with the ½ in the notes, d2l and optax.add_decayed_weights' gradient; without it in Keras.
 
     Source: note 002 §6.3.3.
     """
-    return 0.5 * factor * _total({name: w.square().sum() for name, w in _checked(params, factor).items()}, skip_bias)
+    return 0.5 * factor * _total({name: w.square().sum() for name, w in _checked(params).items()}, skip_bias)
 
 
 def regularized_objective(loss: Tensor, penalties: Sequence[Tensor]) -> Tensor:
@@ -85,12 +83,11 @@ def regularized_objective(loss: Tensor, penalties: Sequence[Tensor]) -> Tensor:
     return torch.stack(list(terms.values())).sum()
 
 
-def _checked(params: Mapping[str, Tensor], factor: float) -> Mapping[str, Tensor]:
+def _checked(params: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     if not isinstance(params, Mapping):
         raise TypeError(f"params must map names to tensors, got {type(params).__name__}")
     for name, parameter in params.items():
         check_floating(f"params[{name!r}]", parameter)
-    check_range("factor", factor, 0)
     return params
 
 

@@ -156,6 +156,7 @@ class TestFocalLoss(Spec):
     differentiable = ("p",)
     twice = True
     prerequisites = ("bce_loss",)
+    declines = {"nan_not_hidden": "the contract refuses nan: it is no probability"}
     invalid = (
         Invalid(ValueError, "a column of truths for a row of answers", p=full((3,), 0.5), y=ones(3, 1)),
         Invalid(ValueError, "a probability above one", p=tensor([0.5, 1.5]), y=ones(2)),

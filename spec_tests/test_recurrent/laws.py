@@ -18,7 +18,7 @@ def parameters(kind, inputs, hidden):
     for gate in GATES[kind]:
         shapes = {f"W_x{gate}": (inputs, hidden), f"W_h{gate}": (hidden, hidden), f"b_{gate}": (hidden,)}
         params |= {name: ramp(*shape) for name, shape in shapes.items()}
-    return params
+    return dict(sorted(params.items()))
 
 
 def without(mapping, *names):

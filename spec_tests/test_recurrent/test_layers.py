@@ -107,7 +107,7 @@ class LayerLaws:
         """Two layers are one after the other, each with its own part of the state."""
         if case.num_layers == 1:
             return skip_case
-        case, directions = case.but(dropout=0.0, num_layers=1), 2 if case.bidirectional else 1
+        case, directions = case.but(num_layers=1), 2 if case.bidirectional else 1
         low, high = (map_state(lambda part, s=s: part[s], case.state) for s in _halves(directions))
         lower, first = impl(case, params=case.params[:directions], state=low)
         upper, second = impl(case, x=lower, params=case.params[directions:], state=high)
@@ -165,6 +165,17 @@ class LayerLaws:
             return h[-1], output[-1]
         forward, backward = output.chunk(2, dim=2)
         return h[-2:], torch.stack([forward[-1], backward[0]])
+
+    def test_dropout_of_everything_leaves_zeros(self, impl, case):
+        """With a rate of 1 the upper layer reads zeros, and the lower one's state does not change."""
+        if case.num_layers == 1:
+            return skip_case
+        directions = 2 if case.bidirectional else 1
+        low, high = (map_state(lambda part, s=s: part[s], case.state) for s in _halves(directions))
+        lower, first = impl(case, num_layers=1, params=case.params[:directions], state=low)
+        zeros = torch.zeros_like(lower)
+        upper, second = impl(case, num_layers=1, x=zeros, params=case.params[directions:], state=high)
+        return impl(case, dropout=1.0, seed=0), (upper, map_state(lambda a, b: torch.cat([a, b]), first, second))
 
     def test_dropout_zeroes_its_share_and_scales_the_rest(self, impl, case):
         """Between layers each element is dropped by itself with the given chance; what stays is divided by the rest.
