@@ -130,10 +130,9 @@ def _run_law(spec_class: type[Spec], law: str, implementation: Implementation, s
         if implementation.bridge != "torch":
             return LawResult("not_applicable", reason=f"arrays of {implementation.name} are not moved by torch")
     result = run.judge()
-    if law == "low_precision" and all(run.spec.lacks_dtype(run.trial, dtype) for dtype in spec_class.low_precisions):
+    if law == "low_precision" and result.outcome == "not_applicable" and run.lacks_low_precisions():
         # That they are refused has been seen.
-        if result.outcome == "not_applicable":
-            result.reason = f"{implementation.name} supports neither bfloat16 nor float16 here"
+        result.reason = f"{implementation.name} supports neither bfloat16 nor float16 here"
     return result
 
 
@@ -166,6 +165,10 @@ class LawRun:
     def trial(self) -> Trial:
         """The component on trial."""
         return Trial(self.implementation, self.spec_class.name)
+
+    def lacks_low_precisions(self) -> bool:
+        """Whether the implementation has none of the low precisions."""
+        return all(self.spec.lacks_dtype(self.trial, dtype) for dtype in self.spec_class.low_precisions)
 
     def judge(self) -> LawResult:
         """Draw cases and judge; on failure shrink and describe."""

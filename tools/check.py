@@ -174,7 +174,7 @@ def run(request: Request, console: Console) -> int:
     """Judge, report, and return the exit status."""
     prepare(request)
     previous = read(request.verdict) if request.verdict and _filled(request.verdict) else None
-    file = request.verdict or Path(tempfile.mkdtemp(prefix="lawbook-")) / "verdict.json"
+    file = request.verdict or temporary_folder() / "verdict.json"
     outcome = Run(request, file.resolve())
     # Two runs must never be mixed up: nothing of the previous one may be left to be read.
     for old in outcome.files:
@@ -190,6 +190,11 @@ def run(request: Request, console: Console) -> int:
             if path.exists():
                 console.print(f"{word}: {path}", highlight=False, markup=False, soft_wrap=True)
     return code
+
+
+def temporary_folder() -> Path:
+    """A folder of the run's own, for a verdict that nobody asked to keep."""
+    return Path(tempfile.mkdtemp(prefix="lawbook-"))
 
 
 def _filled(path: Path) -> bool:

@@ -78,9 +78,9 @@ def script(verdict: Verdict, component: str, law: str) -> str:
 
 
 def _entry(verdict: Verdict, component: str, law: str) -> dict[str, Any]:
-    require_known("component in this verdict", [component], verdict["components"])
+    require_known("component", [component], verdict["components"], "in this verdict")
     laws = verdict["components"][component]["laws"]
-    require_known(f"law judged for {component} in this verdict", [law], laws)
+    require_known("law", [law], laws, f"judged for {component} in this verdict")
     entry = laws[law]
     if entry["failure"] is None:
         outcome = entry["outcome"].replace("_", " ")

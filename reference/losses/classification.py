@@ -301,7 +301,8 @@ def _picked(
     # Any class will do for an ignored sample; the choice afterwards keeps its loss out, be it infinite.
     classes = torch.where(kept, target, 0).long()
     picked = log_probs.gather(axis, classes.unsqueeze(axis)).squeeze(axis)
-    weights = kept.to(log_probs.dtype) if weight is None else weight[classes] * kept
+    factors = torch.ones_like(picked) if weight is None else weight[classes]
+    weights = torch.where(kept, factors, torch.zeros_like(factors))
     return torch.where(kept, -weights * picked, torch.zeros_like(picked)), weights, kept
 
 

@@ -26,6 +26,7 @@ class TestBceLoss(Spec):
     cases = cases.bce_loss
     differentiable = ("p", "t")
     twice = True
+    declines = {"nan_not_hidden": "the contract refuses nan: it is no probability"}
     invalid = (
         Invalid(ValueError, "a column of truths for a row of answers", p=full((3,), 0.5), t=ones(3, 1)),
         Invalid(ValueError, "a probability above one", p=tensor([0.5, 1.5]), t=ones(2)),

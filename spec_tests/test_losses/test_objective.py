@@ -166,7 +166,7 @@ class TestL1Penalty(Penalty):
         """Each weight is pulled with the same force, factor · sign(w)."""
         one = torch.ones((), dtype=case.dtype)
         grads = impl.vjp(case, [one], wrt=("params",), skip_bias=False)[1]["params"]
-        return grads, {name: case.factor * torch.sign(w) for name, w in case.params.items()}
+        return [(grads[name], case.factor * torch.sign(w)) for name, w in case.params.items()]
 
 
 class TestL2Penalty(Penalty):
@@ -178,7 +178,7 @@ class TestL2Penalty(Penalty):
         """The ½ makes the gradient factor · w."""
         one = torch.ones((), dtype=case.dtype)
         grads = impl.vjp(case, [one], wrt=("params",), skip_bias=False)[1]["params"]
-        return grads, {name: case.factor * w for name, w in case.params.items()}
+        return [(grads[name], case.factor * w) for name, w in case.params.items()]
 
 
 class TestRegularizedObjective(Spec):

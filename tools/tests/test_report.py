@@ -1,5 +1,6 @@
 """The reports say what the verdict says, no more and no less; a file that is no verdict is one sentence."""
 
+import io
 import json
 import re
 from html.parser import HTMLParser
@@ -11,10 +12,11 @@ from lawbook.tools.tests import samples
 from rich.console import Console
 
 
-def printed(function, *arguments):
-    console = Console(width=160, record=True, file=open("/dev/null", "w"))
-    function(*arguments, console) if function is terminal.print_failures else function(arguments[0], console, *arguments[1:])
-    return console.export_text()
+def printed(function, verdict, *more):
+    """What the function prints of a verdict."""
+    console = Console(width=160, file=io.StringIO())
+    function(verdict, console, *more)
+    return console.file.getvalue()
 
 
 class TestReading:
