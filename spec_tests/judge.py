@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 from lawbook.fixtures.cases.kit import Case
-from lawbook.fixtures.tree import is_floating, leaves, map_leaves, values
+from lawbook.fixtures.tree import is_floating, leaves, map_leaves, ordered, values
 from lawbook.spec_tests.rounding import RandomRounding
 from torch import Tensor
 
@@ -174,8 +174,8 @@ def _own(evaluate: Evaluate, case: Case) -> list[Any]:
 
 
 def numbers(tree: Any) -> list[Any]:
-    """The leaves of a tree, Python floats as tensors: they are judged as such."""
-    return [_tensor(leaf) for leaf in values(tree)]
+    """The leaves of a tree in the judge's order, Python floats as tensors: they are judged as such."""
+    return [_tensor(leaf) for leaf in values(ordered(tree))]
 
 
 def _tensor(leaf: Any) -> Any:
@@ -275,7 +275,7 @@ def compare(
     """
     outcome = Comparison()
     share = torch.zeros(1)
-    for i, ((path, expected), found) in enumerate(zip(leaves(truth), values(got), strict=True)):
+    for i, ((path, expected), found) in enumerate(zip(leaves(ordered(truth)), values(ordered(got)), strict=True)):
         if isinstance(expected, float):
             expected, found = _tensor(expected), _tensor(float(plain(found)))
         if not is_floating(expected):

@@ -17,7 +17,7 @@ import torch
 from hypothesis import HealthCheck, Phase, Verbosity
 from lawbook.fixtures.cases.kit import Case, Domain, Draft
 from lawbook.fixtures.implementation import Implementation, Raised, Trial, Unfit
-from lawbook.fixtures.tree import is_floating, leaves, map_leaves
+from lawbook.fixtures.tree import is_floating, leaves, map_leaves, ordered
 from lawbook.spec_tests import globals_guard
 from lawbook.spec_tests.devices import Device
 from lawbook.spec_tests.diagnosis import TRIED
@@ -421,7 +421,7 @@ def _added(yards: list[Any]) -> list[Any]:
 def _sides(found: Any) -> tuple[list[Any], list[Any]]:
     """All left sides and all right sides of one equation or a list of them."""
     equations = found if isinstance(found, list) else [found]
-    return [left for left, _ in equations], [right for _, right in equations]
+    return [ordered(left) for left, _ in equations], [ordered(right) for _, right in equations]
 
 
 def _same_form(left: Any, right: Any) -> None:

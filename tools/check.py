@@ -160,7 +160,9 @@ def _check_writable(path: Path) -> None:
         try:
             read(path)
         except VerdictError as error:
-            raise Refusal(f"The verdict would overwrite {path}, which is none: remove it or name another file.") from error
+            raise Refusal(
+                f"The verdict would overwrite {path}, which is none: remove it or name another file."
+            ) from error
 
 
 def _check_expected(path: Path) -> None:
@@ -311,7 +313,9 @@ class Run:
         """The run's own complaint in one sentence."""
         output = self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
         # The plugin's own section ends the output; pytest's complaints about its options stand alone.
-        said = re.findall(r"^=+ lawbook =+\n(.+)", output, re.MULTILINE) or re.findall(r"^ERROR: (.+)", output, re.MULTILINE)
+        said = re.findall(r"^=+ lawbook =+\n(.+)", output, re.MULTILINE) or re.findall(
+            r"^ERROR: (.+)", output, re.MULTILINE
+        )
         if said:
             return sentence(said[-1])
         if self.status is not None and self.status < 0:

@@ -39,6 +39,19 @@ class Run:
         """Forget the marks."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def note_laws(self, nodeids: list[str]) -> None:
+        """Mark which of the collected items are laws."""
+        partial = self.folder / f"{self.worker}.laws"
+        partial.write_text(json.dumps(nodeids))
+        partial.replace(self.folder / "laws.json")
+
+    def laws(self) -> set[str]:
+        """The items that are laws, as a worker marked them."""
+        try:
+            return set(json.loads((self.folder / "laws.json").read_text()))
+        except OSError:
+            return set()
+
     def at_work_on(self, what: dict[str, Any]) -> None:
         """Mark what this process is about to judge."""
         (self.folder / f"{self.worker}.json").write_text(json.dumps(what))

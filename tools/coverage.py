@@ -4,14 +4,10 @@ import importlib.util
 import json
 import os
 import shlex
-import subprocess
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-
-from rich.console import Console
-from rich.table import Table
 
 from lawbook.tools import catalogue, check
 from lawbook.tools.refusal import Refusal
@@ -20,6 +16,8 @@ from lawbook.tools.report.files import write
 from lawbook.tools.report.html import share
 from lawbook.tools.report.terminal import closing
 from lawbook.tools.report.verdict import Verdict, read
+from rich.console import Console
+from rich.table import Table
 
 OTHER = "(shared)"
 """The row of files that belong to no chapter, such as the checks of arguments."""
@@ -28,7 +26,10 @@ OTHER = "(shared)"
 def run(request: check.Request, console: Console, json_file: Path | None = None) -> int:
     """Judge under pytest-cov, print the table, write the figures; the exit status is that of a check."""
     check.prepare(request)
-    sources = {"reference": _files(_package("lawbook.reference")), "implementation": source_files(request.implementation)}
+    sources = {
+        "reference": _files(_package("lawbook.reference")),
+        "implementation": source_files(request.implementation),
+    }
     with tempfile.TemporaryDirectory(prefix="lawbook-") as folder:
         verdict, measured = _measure(request, sources, Path(folder), console)
     figures = by_chapter(verdict, sources, measured, {spec.chapter for spec in catalogue.registry().values()})
@@ -95,7 +96,9 @@ def by_chapter(
         "lawbook": verdict["lawbook"],
         "implementation": verdict["implementation"],
         "profile": verdict["profile"],
-        "chapters": {name: {"reference": None, "implementation": None, **chapter} for name, chapter in chapters.items()},
+        "chapters": {
+            name: {"reference": None, "implementation": None, **chapter} for name, chapter in chapters.items()
+        },
     }
 
 
@@ -167,5 +170,3 @@ def table(figures: dict[str, Any]) -> Table:
         ]
         grid.add_row(chapter, f"{row['provided']}/{row['components']}", str(row["laws"]), *shares)
     return grid
-
-

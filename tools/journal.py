@@ -1,4 +1,4 @@
-"""The journal of a run: one JSON object a line, followed while it grows, and what it tells of a run that was cut short."""
+"""The journal of a run: one JSON object a line, followed while it grows, and read when the run was cut short."""
 
 import json
 from dataclasses import dataclass, field
@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from lawbook.tools.report.verdict import FAILING, JUDGED, Verdict
-
-SEVERITY = (*FAILING, "expected_failure", "pass")
 
 
 def path_of(verdict: Path) -> Path:
@@ -88,7 +86,7 @@ class Journal:
             }
         for component in components.values():
             outcomes = {law["outcome"] for law in component["laws"].values()}
-            judged = [outcome for outcome in SEVERITY if outcome in outcomes and outcome in JUDGED]
+            judged = [outcome for outcome in JUDGED if outcome in outcomes]
             if judged:
                 component["outcome"] = judged[0]
         said = next((law["implementation"] for law in self.laws if "implementation" in law), request["implementation"])

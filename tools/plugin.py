@@ -15,6 +15,7 @@ import pytest
 from lawbook.tools import containment
 from lawbook.tools.expected import BadExpected, read_expected
 from lawbook.tools.record import Record
+from lawbook.tools.refusal import Refusal, require_known
 
 if TYPE_CHECKING:
     from lawbook.tools.session import LawbookSession
@@ -75,9 +76,25 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         config.stash[RUN] = containment.Run(Path(config.workerinput["lawbook_run"]))
         return
+    _refuse_what_cannot_run(config.option)
     run = containment.Run.create()
     config.stash[RUN] = run
     config.pluginmanager.register(Recorder(config, run), "lawbook-recorder")
+
+
+def _refuse_what_cannot_run(option: Any) -> None:
+    """Say in one sentence what is wrong with the files that are named, before anything is started."""
+    try:
+        if option.expected:
+            read_expected(option.expected)
+    except BadExpected as error:
+        pytest.exit(str(error), returncode=2)
+    if option.verdict:
+        verdict = Path(option.verdict)
+        if verdict.is_dir() or not verdict.resolve().parent.is_dir():
+            pytest.exit(
+                f"the verdict cannot be written to {verdict}: it is no file in an existing folder", returncode=2
+            )
 
 
 RUN: pytest.StashKey[containment.Run] = pytest.StashKey()
@@ -95,10 +112,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen = config.option
     if not (chosen.chapter or chosen.component or chosen.law):
         return
+    try:
+        _require_known(chosen, [item for item in items if is_law(item)])
+    except Refusal as refusal:
+        config.stash[RUN].stop(str(refusal))
+        items.clear()
+        return
     kept, dropped = [], []
     for item in items:
         spec = getattr(item, "cls", None)
-        if not hasattr(spec, "law_names"):
+        if not is_law(item):
             kept.append(item)
             continue
         law = item.name.removeprefix("test_")
@@ -113,6 +136,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = kept
 
 
+def is_law(item: pytest.Item) -> bool:
+    """Whether a collected item is a law of a Spec."""
+    return hasattr(getattr(item, "cls", None), "law_names")
+
+
+def _require_known(chosen: Any, laws: list[Any]) -> None:
+    """Refuse chapters, components and laws that no collected Spec has."""
+    require_known("chapter", chosen.chapter, {item.cls.chapter for item in laws})
+    require_known("component", chosen.component, {item.cls.name for item in laws})
+    require_known("law", chosen.law, {item.name.removeprefix("test_") for item in laws})
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """A worker notes which of the items are laws: there may be other tests beside them."""
+    if hasattr(session.config, "workerinput"):
+        session.config.stash[RUN].note_laws([item.nodeid for item in session.items if is_law(item)])
+
+
 @pytest.fixture(scope="session")
 def impl(lawbook_session: LawbookSession) -> Any:
     """The implementation on trial; override this fixture to put your own there."""
@@ -124,7 +166,7 @@ def lawbook_session(request: pytest.FixtureRequest) -> LawbookSession:
     """Judges laws and keeps what became of them."""
     from lawbook.tools.session import LawbookSession
 
-    return LawbookSession(request.config, request.config.stash[RUN])
+    return LawbookSession(request.session, request.config.stash[RUN])
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -157,13 +199,14 @@ class Recorder:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Without workers the items are counted here."""
         if session.items:
-            self._begin([item.nodeid for item in session.items if hasattr(getattr(item, "cls", None), "law_names")])
+            self._begin([item.nodeid for item in session.items if is_law(item)])
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
         """With workers, every worker says what it found."""
         if self._total is None:
-            self._begin([i for i in ids if "::Test" in i])
+            laws = self._run.laws()
+            self._begin([nodeid for nodeid in ids if nodeid in laws])
 
     def _begin(self, ids: list[str]) -> None:
         self._total = len(ids)
@@ -176,6 +219,10 @@ class Recorder:
         if found is not None:
             report.longrepr = found["text"]
             report.user_properties = [*report.user_properties, (PROPERTY, json.dumps(found))]
+        elif self._run.cannot_run():
+            # The next worker would only die of the same.
+            report.longrepr = self._run.cannot_run()
+            self._config.pluginmanager.getplugin("dsession").shouldstop = self._run.cannot_run()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """One law is done."""

@@ -9,8 +9,6 @@ from typing import Any
 
 import torch
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from torch import Tensor
-
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.implementation import BUILT_IN, CannotLoad, Implementation, built_in, load
 from lawbook.fixtures.tree import floating, leaves
@@ -21,7 +19,8 @@ from lawbook.tools import catalogue
 from lawbook.tools.lawsource import extract
 from lawbook.tools.literal import decode, source
 from lawbook.tools.refusal import Refusal, require_known
-from lawbook.tools.report.verdict import Verdict, arguments, number
+from lawbook.tools.report.verdict import FAILING, Verdict, arguments, number
+from torch import Tensor
 
 UNIVERSAL = {name.removeprefix("test_") for name in vars(UniversalLaws) if name.startswith("test_")}
 MODES = {
@@ -84,11 +83,10 @@ def _entry(verdict: Verdict, component: str, law: str) -> dict[str, Any]:
     entry = laws[law]
     if entry["failure"] is None:
         outcome = entry["outcome"].replace("_", " ")
-        if entry["outcome"] in ("crash", "timeout", "error", "fail"):
-            raise Refusal(
-                f"{component}, {law}: {outcome} ({entry['reason'] or 'no reason kept'}), and no counterexample was kept; run it "
-                f"again: lawbook check {verdict['implementation']['source']} --component {component} --law {law}."
-            )
+        if entry["outcome"] in FAILING:
+            again = f"lawbook check {verdict['implementation']['source']} --component {component} --law {law}"
+            why = entry["reason"] or "no reason kept"
+            raise Refusal(f"{component}, {law}: {outcome} ({why}), and no counterexample was kept; try again: {again}.")
         raise Refusal(f"{component}, {law}: there is nothing to reproduce, its outcome is {outcome}.")
     return entry
 
@@ -131,7 +129,9 @@ class Script:
             "vjp": vjp,
             "dtype": self.verdict["dtype"],
             "case": source({"dict": arguments(failure)}, "the case", indent=4),
-            "expected": source(failure["expected"], "the expected value") if failure.get("expected") is not None else "",
+            "expected": source(failure["expected"], "the expected value")
+            if failure.get("expected") is not None
+            else "",
             "contract": "",
             "load": self._load(),
             "seed": failure.get("seed"),
@@ -222,7 +222,9 @@ class Script:
         found: dict[str, Any] = {
             "second": self.law == "second_derivative_agrees",
             "wrt": repr(wrt),
-            "inputs": {path: f"arguments[{path.partition('[')[0]!r}]{path[len(path.partition('[')[0]) :]}" for path in paths},
+            "inputs": {
+                path: f"arguments[{path.partition('[')[0]!r}]{path[len(path.partition('[')[0]) :]}" for path in paths
+            },
             "cotangents": self._cotangents(),
         }
         if found["second"]:
@@ -306,7 +308,8 @@ class Script:
             "members": list(found.members.values()),
             "text": text,
             "law_has_case": self.spec.domain_of(self.law) is not None,
-            "equations": self.spec.domain_of(self.law) is not None and "return" in inspect.getsource(self.spec.law(self.law)),
+            "equations": self.spec.domain_of(self.law) is not None
+            and "return" in inspect.getsource(self.spec.law(self.law)),
         }
 
 
@@ -342,6 +345,10 @@ def _encoded_leaves(tree: dict[str, Any], path: str = "") -> Iterator[tuple[str,
     """Path and encoded tensor of every leaf, the paths written as those of decoded trees."""
     for key, value in tree.items():
         here = f"{path}[{key!r}]" if path else key
+        if value is None:
+            continue
+        if isinstance(value, list):
+            value = {"tuple": value}
         if "tensor" in value:
             yield here, value
         elif "dict" in value:

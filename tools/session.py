@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import torch
 from lawbook.fixtures import implementation as implementations
 from lawbook.fixtures.implementation import CannotLoad, Implementation, as_implementation
+from lawbook.spec_tests import load
 from lawbook.spec_tests.devices import device
 from lawbook.spec_tests.failures import number
 from lawbook.spec_tests.running import LawResult, Settings, run_law
 from lawbook.tools import containment, plugin
-from lawbook.tools.expected import shipped
+from lawbook.tools.expected import BadExpected, shipped
+from lawbook.tools.refusal import Refusal, require_known
 
 AUTHORITIES = ("torch", "jax")
 """Who says the truth when the reference is on trial, in this order."""
@@ -22,8 +24,9 @@ AUTHORITIES = ("torch", "jax")
 class LawbookSession:
     """One worker's part of a trial."""
 
-    def __init__(self, config: pytest.Config, run: containment.Run):
-        self._config = config
+    def __init__(self, session: pytest.Session, run: containment.Run):
+        config = session.config
+        self._session = session
         self._run = run
         self._option = config.option
         self._contained = hasattr(config, "workerinput")
@@ -33,6 +36,7 @@ class LawbookSession:
         self._last: dict[str, Any] | None = None
         self._authorities: dict[str, Implementation | None] = {}
         self._expected = plugin.expected_of(config)
+        self._require_known_names()
         self.seed = config.workerinput["lawbook_seed"] if self._contained else self._option.law_seed
         if self._contained:
             # Workers share the processors; one thread each also keeps sums in one order.
@@ -44,6 +48,19 @@ class LawbookSession:
             device=self._device(),
             heartbeat=self._watchdog.beat if self._watchdog else lambda: None,
         )
+
+    def _require_known_names(self) -> None:
+        """Refuse expected failures of components and laws that do not exist: they would never be looked at."""
+        if not self._expected:
+            return
+        collected = {item.cls.name: item.cls for item in self._session.items if plugin.is_law(item)}
+        specs = {**load(), **collected}
+        try:
+            require_known("component", self._expected, specs, "of the expected failures")
+            for component, laws in self._expected.items():
+                require_known("law", laws, specs[component].law_names(), f"of {component}, of the expected failures")
+        except Refusal as refusal:
+            self._refuse(refusal)
 
     def implementation(self) -> Implementation:
         """The implementation named on the command line."""
@@ -60,9 +77,8 @@ class LawbookSession:
         try:
             loaded = implementations.load(what)
             self._expected = {**shipped(what), **self._expected}
-        except CannotLoad as error:
-            self._run.stop(str(error))
-            raise pytest.UsageError(str(error)) from None
+        except (CannotLoad, BadExpected) as error:
+            self._refuse(error)
         finally:
             if self._watchdog:
                 self._watchdog.rest()
@@ -90,14 +106,22 @@ class LawbookSession:
         try:
             return device(self._option.device)
         except ValueError as error:
-            self._run.stop(str(error))
-            raise pytest.UsageError(str(error)) from None
+            self._refuse(error)
+
+    def _refuse(self, error: Exception) -> NoReturn:
+        """The run cannot be made: say why in one sentence, once, and end it."""
+        self._run.stop(str(error))
+        self._session.shouldstop = str(error)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
     def judge(self, spec: Any, law: str, candidate: Any) -> None:
         """Judge one law; raise, skip or return as pytest wants it, and leave the result for the report."""
         implementation = self._known.get(id(candidate))
         if implementation is None:
-            implementation = self._known[id(candidate)] = as_implementation(candidate)
+            try:
+                implementation = self._known[id(candidate)] = as_implementation(candidate)
+            except CannotLoad as error:
+                self._refuse(error)
         mark = {
             "component": spec.name,
             "chapter": spec.chapter,

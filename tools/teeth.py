@@ -20,6 +20,7 @@ from lawbook.fixtures.faulty.registry import Faulty
 from lawbook.fixtures.implementation import Implementation
 from lawbook.fixtures.tree import floating
 from lawbook.spec_tests import load
+from lawbook.spec_tests.devices import device
 from lawbook.spec_tests.oracle import products
 from lawbook.spec_tests.running import LawRun, Settings, run_law
 from lawbook.spec_tests.spec import Spec
@@ -42,7 +43,7 @@ class Bite:
 
 def judge_faulty(spec: type[Spec], known: Faulty, settings: Settings | None = None) -> Bite:
     """Whether each law that must reject a faulty implementation does."""
-    settings = settings or Settings()
+    settings = settings or Settings(device=device("simulated"))
     implementation = Implementation([{known.component: known.function}], known.name)
     started = time.perf_counter()
     outcomes = {law: run_law(spec, law, implementation, settings).outcome for law in known.rejected_by}

@@ -121,7 +121,7 @@ def bptt_gradient(params: Parameters, x: Tensor, cotangent: Tensor, state: Tenso
         state: h_0, (B, H); None stands for zeros.
 
     Returns:
-        {W_xh (D, H), W_hh (H, H), b_h (H,), x (T, B, D), state (B, H)}.
+        {W_hh (H, H), W_xh (D, H), b_h (H,), state (B, H), x (T, B, D)}.
 
     Raises:
         ValueError: no step, or a shape or key that does not fit.
@@ -143,11 +143,11 @@ def bptt_gradient(params: Parameters, x: Tensor, cotangent: Tensor, state: Tenso
         carried = deltas[-1] @ params["W_hh"].T
     delta, before = torch.stack(deltas[::-1]), torch.stack(states[:-1])
     return {
-        "W_xh": torch.einsum("tbd,tbh->dh", x, delta),
         "W_hh": torch.einsum("tbg,tbh->gh", before, delta),
+        "W_xh": torch.einsum("tbd,tbh->dh", x, delta),
         "b_h": delta.sum((0, 1)),
-        "x": delta @ params["W_xh"].T,
         "state": carried,
+        "x": delta @ params["W_xh"].T,
     }
 
 

@@ -14,6 +14,11 @@ def _joined(tree):
     return torch.cat([leaf.reshape(-1) for leaf in floating(tree)])
 
 
+def _sorted(tensors):
+    """A dict in the order of its keys: the two sides of an equation are compared part by part."""
+    return dict(sorted(tensors.items()))
+
+
 def _norm(tree):
     """The joint norm; the largest element is divided out, as squares may overflow."""
     flat = _joined(tree)
@@ -143,7 +148,7 @@ class TestTruncatedBptt(Spec):
             return output, final[0]
 
         expected = gradients(whole, [case.x, state, *case.params.values()], cotangents)
-        return [found["x"], found["state"], *(found["params"][name] for name in names)], list(expected)
+        return (found["x"], found["state"], *(found["params"][name] for name in names)), tuple(expected)
 
     def test_gradient_is_the_sum_over_windows(self, impl, case):
         """The gradient is that of the windows run one by one, each from a state held constant."""
@@ -160,7 +165,7 @@ class TestTruncatedBptt(Spec):
             inputs.append(grads["x"])
             total = grads["params"] if total is None else {k: total[k] + v for k, v in grads["params"].items()}
             _, state = impl(one)
-        return found, {"x": torch.cat(inputs), "params": total}
+        return [(found["x"], torch.cat(inputs)), (_sorted(found["params"]), _sorted(total))]
 
     def test_gradient_ends_at_the_window(self, impl, case):
         """What is asked of a later window reaches neither earlier inputs nor the initial state."""
@@ -205,7 +210,7 @@ class TestBpttGradient(Spec):
             return recurrent.rnn(x, h[None], dict(zip(names, values, strict=True)))[0]
 
         x, state, *params = gradients(layer, [case.x, _start(case), *case.params.values()], case.cotangent)
-        return impl(case), dict(zip(names, params, strict=True)) | {"x": x, "state": state}
+        return _sorted(impl(case)), _sorted({**dict(zip(names, params, strict=True)), "x": x, "state": state})
 
     def test_is_the_sum_of_products_of_jacobians(self, impl, case):
         """The initial state's gradient is, cotangent by cotangent, a product of Jacobians back to the first step."""
@@ -222,7 +227,8 @@ class TestBpttGradient(Spec):
         """Gradients of two cotangents add up to the gradient of their sum."""
         other = case.noise(case.cotangent.shape)
         a, b = impl(case), impl(case, cotangent=other)
-        return impl(case, cotangent=case.cotangent + other), {name: a[name] + b[name] for name in a}
+        both = impl(case, cotangent=case.cotangent + other)
+        return _sorted(both), _sorted({name: a[name] + b[name] for name in a})
 
     def test_samples_add_up(self, impl, case):
         """The parameters' gradient is the sum of the samples', and every sample has its own for x and state."""
@@ -236,7 +242,7 @@ class TestBpttGradient(Spec):
             "x": torch.cat([part["x"] for part in parts], 1),
             "state": torch.cat([part["state"] for part in parts]),
         }
-        return impl(case), alone
+        return _sorted(impl(case)), _sorted(alone)
 
     def test_nothing_comes_from_the_future(self, impl, case):
         """A cotangent at the first step alone has no gradient for later inputs."""

@@ -11,6 +11,7 @@ from lawbook.tools.refusal import Refusal
 
 FAILING = ("crash", "timeout", "error", "fail")
 JUDGED = (*FAILING, "expected_failure", "pass")
+"""Outcomes of laws that were judged, the gravest first."""
 
 Verdict = dict[str, Any]
 

@@ -92,7 +92,10 @@ class TestExitStatus:
     @pytest.mark.parametrize(
         ("program", "said"),
         [
-            ("print('ERROR: importing mine.py failed: SyntaxError'); sys.exit(4)", "Importing mine.py failed: SyntaxError."),
+            (
+                "print('ERROR: importing mine.py failed: SyntaxError'); sys.exit(4)",
+                "Importing mine.py failed: SyntaxError.",
+            ),
             ("os.kill(os.getpid(), signal.SIGKILL)", "killed by SIGKILL before any law was judged"),
             ("sys.exit(3)", "ended with status 3 before any law was judged"),
             (
@@ -155,9 +158,9 @@ class TestInterrupt:
             from rich.console import Console
             child = '''
             import json, os, subprocess, sys, time
-            open({str(tmp_path / "verdict.json.journal")!r}, "w").write(
-                json.dumps({{"event": "start", "total": 9}}) + chr(10) + json.dumps({event("agrees_with_reference", "fail")!r}) + chr(10)
-            )
+            with open({str(tmp_path / "verdict.json.journal")!r}, "w") as journal:
+                print(json.dumps({{"event": "start", "total": 9}}), file=journal)
+                print(json.dumps({event("agrees_with_reference", "fail")!r}), file=journal)
             worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
             open({str(pids)!r} + ".new", "w").write(f"{{os.getpid()}} {{worker.pid}}")
             os.rename({str(pids)!r} + ".new", {str(pids)!r})

@@ -50,7 +50,10 @@ class FakeSpec:
         self.prerequisites = ()
 
     def laws(self):
-        return {"agrees_with_reference": "The result is the reference's.", "rows_sum_to_one": "Every row adds up to one."}
+        return {
+            "agrees_with_reference": "The result is the reference's.",
+            "rows_sum_to_one": "Every row adds up to one.",
+        }
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +97,9 @@ class TestList:
         assert [entry["component"] for entry in entries] == ["conv2d", "softmax"]
 
     def test_one_chapter(self):
-        assert [entry["component"] for entry in json.loads(invoke("list", "--json", "--chapter", "losses").stdout)] == ["softmax"]
+        assert [entry["component"] for entry in json.loads(invoke("list", "--json", "--chapter", "losses").stdout)] == [
+            "softmax"
+        ]
 
     def test_as_a_table(self):
         text = invoke("list").stdout
@@ -200,7 +205,9 @@ class TestNewAdapter:
 
 class TestReproduce:
     def test_names_are_checked_against_the_verdict(self, verdict):
-        assert "did you mean softmax?" in refused("reproduce", verdict, "softmx", "agrees_with_reference")
+        assert "did you mean softmax or log_softmax?" in refused(
+            "reproduce", verdict, "softmx", "agrees_with_reference"
+        )
         assert "did you mean agrees_with_reference?" in refused("reproduce", verdict, "softmax", "agrees_with_refrence")
 
     def test_nothing_to_reproduce(self, verdict):

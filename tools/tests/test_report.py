@@ -164,7 +164,9 @@ class TestTerminal:
 
     def test_a_smaller_run_says_so(self):
         smaller = samples.verdict({"softmax": samples.component()})
-        assert "fewer components than last time: 1, were 6" in printed(terminal.print_report, smaller, samples.verdict())
+        assert "fewer components than last time: 1, were 6" in printed(
+            terminal.print_report, smaller, samples.verdict()
+        )
 
     def test_first_law_in_full_and_others_in_a_line(self):
         text = printed(terminal.print_failures, samples.verdict())

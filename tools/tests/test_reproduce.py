@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import textwrap
 
 import pytest
 import torch
@@ -46,7 +47,7 @@ def outcome(text):
     state = torch.get_rng_state(), torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads()
     try:
         exec(compile(text, "script", "exec"), {"__name__": "__main__"})
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return error
     finally:
         torch.set_rng_state(state[0])
@@ -60,118 +61,234 @@ WRONG = {
     "value": (
         "softmax",
         "agrees_with_reference",
-        "def softmax(x, dim):\n    return x.exp() / x.exp().sum(dim, keepdim=True)",
+        """
+        def softmax(x, dim):
+            return x.exp() / x.exp().sum(dim, keepdim=True)
+        """,
     ),
     "value in a row of its own": (
         "softmax",
         "agrees_with_reference",
-        "def softmax(x, dim):\n    return losses.softmax(x, dim) * 1.001",
+        """
+        def softmax(x, dim):
+            return losses.softmax(x, dim) * 1.001
+        """,
     ),
-    "shape": ("softmax", "agrees_with_reference", "def softmax(x, dim):\n    return losses.softmax(x, dim)[None]"),
-    "kind": ("softmax", "agrees_with_reference", "def softmax(x, dim):\n    return losses.softmax(x, dim).tolist()"),
-    "dtype": ("softmax", "shape_and_dtype", "def softmax(x, dim):\n    return losses.softmax(x, dim).double()"),
-    "exception": ("softmax", "agrees_with_reference", "def softmax(x, dim):\n    return x.softmax(dim).no_such_method()"),
+    "shape": (
+        "softmax",
+        "agrees_with_reference",
+        """
+        def softmax(x, dim):
+            return losses.softmax(x, dim)[None]
+        """,
+    ),
+    "kind": (
+        "softmax",
+        "agrees_with_reference",
+        """
+        def softmax(x, dim):
+            return losses.softmax(x, dim).tolist()
+        """,
+    ),
+    "dtype": (
+        "softmax",
+        "shape_and_dtype",
+        """
+        def softmax(x, dim):
+            return losses.softmax(x, dim).double()
+        """,
+    ),
+    "exception": (
+        "softmax",
+        "agrees_with_reference",
+        """
+        def softmax(x, dim):
+            return x.softmax(dim).no_such_method()
+        """,
+    ),
     "gradient": (
         "softmax",
         "gradient_agrees",
-        "def softmax(x, dim):\n    return losses.softmax(x, dim).detach() + 0 * x",
+        """
+        def softmax(x, dim):
+            return losses.softmax(x, dim).detach() + 0 * x
+        """,
     ),
     "gradient of nested arguments": (
         "rnn_cell",
         "gradient_agrees",
-        "def rnn_cell(x, state, params, nonlinearity='tanh'):\n"
-        "    params = {**params, 'W_hh': params['W_hh'] * 2 - params['W_hh'].detach()}\n"
-        "    return recurrent.rnn_cell(x, state, params, nonlinearity)",
+        """
+        def rnn_cell(x, state, params, nonlinearity='tanh'):
+            params = {**params, 'W_hh': params['W_hh'] * 2 - params['W_hh'].detach()}
+            return recurrent.rnn_cell(x, state, params, nonlinearity)
+        """,
     ),
     "second derivative": (
         "softmax",
         "second_derivative_agrees",
-        "class Once(torch.autograd.Function):\n"
-        "    @staticmethod\n    def forward(ctx, x, dim):\n"
-        "        y = losses.softmax(x, dim)\n        ctx.dim = dim\n        ctx.save_for_backward(y)\n        return y\n"
-        "    @staticmethod\n    def backward(ctx, g):\n"
-        "        y = ctx.saved_tensors[0].detach()\n"
-        "        return y * (g - (g * y).sum(ctx.dim, keepdim=True)), None\n"
-        "def softmax(x, dim):\n    return Once.apply(x, dim)",
+        """
+        class Once(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, x, dim):
+                y = losses.softmax(x, dim)
+                ctx.dim = dim
+                ctx.save_for_backward(y)
+                return y
+            @staticmethod
+            def backward(ctx, g):
+                y = ctx.saved_tensors[0].detach()
+                return y * (g - (g * y).sum(ctx.dim, keepdim=True)), None
+        def softmax(x, dim):
+            return Once.apply(x, dim)
+        """,
     ),
     "second derivative of nested arguments": (
         "rnn_cell",
         "second_derivative_agrees",
-        "def rnn_cell(x, state, params, nonlinearity='tanh'):\n"
-        "    y = recurrent.rnn_cell(x, state, params, nonlinearity)\n"
-        "    return y + (params['W_hh'].square() - params['W_hh'].detach() * params['W_hh'] * 2).sum()"
-        " + params['W_hh'].detach().square().sum()",
+        """
+        def rnn_cell(x, state, params, nonlinearity='tanh'):
+            y = recurrent.rnn_cell(x, state, params, nonlinearity)
+            w = params['W_hh']
+            return y + (w.square() - 2 * w.detach() * w + w.detach().square()).sum()
+        """,
     ),
     "bad input": (
         "softmax",
         "invalid_input_raises",
-        "def softmax(x, dim):\n    return losses.softmax(x.float(), dim % x.ndim)",
+        """
+        def softmax(x, dim):
+            return losses.softmax(x.float(), dim % x.ndim)
+        """,
     ),
-    "law": ("softmax", "rows_sum_to_one", "def softmax(x, dim):\n    return losses.softmax(x, dim) * 0.5"),
+    "law": (
+        "softmax",
+        "rows_sum_to_one",
+        """
+        def softmax(x, dim):
+            return losses.softmax(x, dim) * 0.5
+        """,
+    ),
     "law with a condition": (
         "rnn_cell",
         "tanh_states_stay_within_one",
-        "def rnn_cell(x, state, params, nonlinearity='tanh'):\n"
-        "    return 3 * recurrent.rnn_cell(x, state, params, nonlinearity)",
+        """
+        def rnn_cell(x, state, params, nonlinearity='tanh'):
+            return 3 * recurrent.rnn_cell(x, state, params, nonlinearity)
+        """,
     ),
     "law with helpers": (
         "gru_cell",
         "open_update_gate_keeps_the_state",
-        "def gru_cell(x, h, params, reset='before'):\n    return 2 * recurrent.gru_cell(x, h, params, reset)",
+        """
+        def gru_cell(x, h, params, reset='before'):
+            return 2 * recurrent.gru_cell(x, h, params, reset)
+        """,
     ),
     "law with gradients": (
         "softmax",
         "gradient_of_a_row_sums_to_zero",
-        "def softmax(x, dim):\n    return losses.softmax(x, dim) + x - x.detach()",
+        """
+        def softmax(x, dim):
+            return losses.softmax(x, dim) + x - x.detach()
+        """,
     ),
     "inputs": (
         "softmax",
         "inputs_unmodified",
-        "def softmax(x, dim):\n    y = losses.softmax(x, dim)\n    x.mul_(2)\n    return y",
+        """
+        def softmax(x, dim):
+            y = losses.softmax(x, dim)
+            x.mul_(2)
+            return y
+        """,
     ),
     "calls": (
         "softmax",
         "repeated_calls_agree",
-        "calls = []\ndef softmax(x, dim):\n    calls.append(1)\n    return losses.softmax(x, dim) * (1 if len(calls) < 2 else 1.1)",
+        """
+        calls = []
+        def softmax(x, dim):
+            calls.append(1)
+            return losses.softmax(x, dim) * (1 if len(calls) < 2 else 1.1)
+        """,
     ),
     "layout": (
         "softmax",
         "memory_layout",
-        "def softmax(x, dim):\n"
-        "    y = losses.softmax(x, dim)\n    return y if x.is_contiguous() else y * 1.5",
+        """
+        def softmax(x, dim):
+            y = losses.softmax(x, dim)
+            return y if x.is_contiguous() else y * 1.5
+        """,
     ),
-    "alias": ("softmax", "no_aliasing", "def softmax(x, dim):\n    return x.copy_(losses.softmax(x, dim))"),
+    "alias": (
+        "softmax",
+        "no_aliasing",
+        """
+        def softmax(x, dim):
+            return x.copy_(losses.softmax(x, dim))
+        """,
+    ),
     "batch": (
         "rnn_cell",
         "samples_independent",
-        "def rnn_cell(x, state, params, nonlinearity='tanh'):\n"
-        "    return recurrent.rnn_cell(x, state - state.mean(0), params, nonlinearity)",
+        """
+        def rnn_cell(x, state, params, nonlinearity='tanh'):
+            return recurrent.rnn_cell(x, state - state.mean(0), params, nonlinearity)
+        """,
     ),
     "low precision": (
         "softmax",
         "low_precision",
-        "def softmax(x, dim):\n    return losses.softmax(x, dim) * (1 if x.dtype == torch.float32 else 1.5)",
+        """
+        def softmax(x, dim):
+            return losses.softmax(x, dim) * (1 if x.dtype == torch.float32 else 1.5)
+        """,
     ),
-    "nan": ("softmax", "nan_not_hidden", "def softmax(x, dim):\n    return losses.softmax(x.nan_to_num(), dim)"),
-    "exception at nan": (
+    "nan": (
         "softmax",
         "nan_not_hidden",
-        "def softmax(x, dim):\n    if x.isnan().any():\n        raise ValueError('nan')\n    return losses.softmax(x, dim)",
+        """
+        def softmax(x, dim):
+            return losses.softmax(x.nan_to_num(), dim)
+        """,
+    ),
+    "end of the process at nan": (
+        "softmax",
+        "nan_not_hidden",
+        """
+        def softmax(x, dim):
+            if x.isnan().any():
+                raise SystemExit('nan')
+            return losses.softmax(x, dim)
+        """,
     ),
     "edge": (
         "softmax",
         "edge_sizes",
-        "def softmax(x, dim):\n    x.max()\n    return losses.softmax(x, dim)",
+        """
+        def softmax(x, dim):
+            x.max()
+            return losses.softmax(x, dim)
+        """,
     ),
     "state": (
         "softmax",
         "global_state",
-        "def softmax(x, dim):\n    torch.manual_seed(x.numel())\n    numpy.random.rand()\n    return losses.softmax(x, dim)",
+        """
+        def softmax(x, dim):
+            torch.manual_seed(x.numel())
+            numpy.random.rand()
+            return losses.softmax(x, dim)
+        """,
     ),
     "integer result": (
         "conv_output_size",
         "agrees_with_reference",
-        "def conv_output_size(n, kernel, padding=0, stride=1, dilation=1):\n    return 0",
+        """
+        def conv_output_size(n, kernel, padding=0, stride=1, dilation=1):
+            return 0
+        """,
     ),
 }
 
@@ -180,7 +297,7 @@ WRONG = {
 def case(request, tmp_path):
     component, law, text = WRONG[request.param]
     file = tmp_path / "mine.py"
-    file.write_text(HEAD + text + "\n")
+    file.write_text(HEAD + textwrap.dedent(text))
     return judged(file, component, law), component, law
 
 
@@ -240,7 +357,9 @@ def test_a_case_that_is_no_data_is_refused(tmp_path):
     file = tmp_path / "mine.py"
     file.write_text(HEAD + "def softmax(x, dim):\n    return losses.softmax(x, dim) * 2\n")
     verdict = judged(file, "softmax", "agrees_with_reference")
-    verdict["components"]["softmax"]["laws"]["agrees_with_reference"]["failure"]["case"] = {"x": {"opaque": "<function f>"}}
+    verdict["components"]["softmax"]["laws"]["agrees_with_reference"]["failure"]["case"] = {
+        "x": {"opaque": "<function f>"}
+    }
     with pytest.raises(Refusal, match="x of the counterexample was not kept as data"):
         reproduce.script(verdict, "softmax", "agrees_with_reference")
 
