@@ -22,6 +22,7 @@ from typing import Any
 
 import torch
 from lawbook.fixtures.cases.kit import Case
+from lawbook.fixtures.implementation import Raised
 from lawbook.fixtures.tree import is_floating, leaves, map_leaves, ordered, values
 from lawbook.spec_tests.rounding import RandomRounding
 from torch import Tensor
@@ -101,7 +102,8 @@ Yardstick = Callable[[int], Spreads]
 
 MORE_ROUNDINGS = 14
 HOPELESS = 1e4
-"""Beyond this share no more roundings are tried: they never widen the yardstick so far."""
+"""No more roundings are tried for a result so many times beyond the allowed error and beyond the last place of the largest
+value: they never widen the yardstick so far."""
 
 
 def spread(evaluate: Evaluate, case: Case, truth: Any) -> Yardstick:
@@ -120,57 +122,56 @@ def spread(evaluate: Evaluate, case: Case, truth: Any) -> Yardstick:
 
 def _thorough(evaluate: Evaluate, case: Case, truth: Any, quick: Spreads) -> Spreads:
     found = list(quick)
-    wide = case.to(torch.float64)
     for k in range(MORE_ROUNDINGS):
-        with RandomRounding(case.dtype, case.seed + 2 + k):
-            rounded = numbers(evaluate(wide))
-        for i, (x, y) in enumerate(zip(rounded, numbers(truth), strict=True)):
-            known = found[i]
-            if known is not None:
-                found[i] = torch.maximum(known, _distance(x, y))
+        _widen(found, _rounded(evaluate, case, 2 + k), numbers(truth), case.dtype)
     return found
 
 
 def _quick(evaluate: Evaluate, case: Case, truth: Any) -> Spreads:
-    wide = [leaf if is_floating(leaf) else None for leaf in numbers(truth)]
-    found: Spreads = [None if leaf is None else torch.zeros_like(leaf) for leaf in wide]
-
-    def widen(a: list[Any], b: list[Any]) -> None:
-        for i, (x, y) in enumerate(zip(a, b, strict=True)):
-            if found[i] is not None:
-                found[i] = torch.maximum(found[i], _errors(x, y.double(), case.dtype))
-
-    widen(_own(evaluate, case), wide)
+    wide = numbers(truth)
+    found: Spreads = [torch.zeros_like(leaf) if is_floating(leaf) else None for leaf in wide]
+    _widen(found, _own(evaluate, case), wide, case.dtype)
     for sign in (0, 1):
-        with RandomRounding(case.dtype, case.seed + sign):
-            widen(numbers(evaluate(case.to(torch.float64))), wide)
-        neighbour = moved(case, sign)
-        try:
-            there = numbers(evaluate(neighbour.to(torch.float64)))
-        except (ValueError, IndexError):
-            # The move left the contract's domain, such as a probability beyond one: move inwards.
-            neighbour = shrunk(case)
-            try:
-                there = numbers(evaluate(neighbour.to(torch.float64)))
-            except (ValueError, IndexError):
-                continue
-        if len(there) != len(wide) or any(
-            w is not None and (not isinstance(t, Tensor) or t.shape != w.shape)
-            for t, w in zip(there, wide, strict=True)
-        ):
-            continue
-        widen(there, wide)
-        widen(_own(evaluate, neighbour), there)
+        _widen(found, _rounded(evaluate, case, sign), wide, case.dtype)
+        # A move may leave the contract's domain, such as a probability beyond one: then inwards.
+        for neighbour in (moved(case, sign), shrunk(case)):
+            there = _attempt(evaluate, neighbour.to(torch.float64))
+            if there is not None:
+                _widen(found, there, wide, case.dtype)
+                _widen(found, _own(evaluate, neighbour), there, case.dtype)
+                break
     return found
 
 
-def _own(evaluate: Evaluate, case: Case) -> list[Any]:
-    """The reference in the working dtype; through float32 where the back end lacks a half-precision kernel."""
+def _widen(found: Spreads, a: list[Any] | None, b: list[Any] | None, dtype: torch.dtype) -> None:
+    """Raise the yardstick to the distance between two results; results of other shapes say nothing."""
+    if a is None or b is None or len(a) != len(found) or len(b) != len(found):
+        return
+    for i, (known, x, y) in enumerate(zip(found, a, b, strict=True)):
+        if known is not None and isinstance(x, Tensor) and isinstance(y, Tensor) and x.shape == y.shape == known.shape:
+            found[i] = torch.maximum(known, _errors(x, y.double(), dtype))
+
+
+def _attempt(evaluate: Evaluate, case: Case) -> list[Any] | None:
+    """The result, or None where the case lies outside the contract's domain."""
     try:
         return numbers(evaluate(case))
+    except (ValueError, IndexError, Raised):
+        return None
+
+
+def _rounded(evaluate: Evaluate, case: Case, salt: int) -> list[Any] | None:
+    with RandomRounding(case.dtype, case.seed + salt):
+        return _attempt(evaluate, case.to(torch.float64))
+
+
+def _own(evaluate: Evaluate, case: Case) -> list[Any] | None:
+    """The reference in the working dtype; through float32 where the back end lacks a half-precision kernel."""
+    try:
+        return _attempt(evaluate, case)
     except RuntimeError:
-        result = numbers(evaluate(case.to(torch.float32)))
-        return [leaf.to(case.dtype) if is_floating(leaf) else leaf for leaf in result]
+        result = _attempt(evaluate, case.to(torch.float32))
+        return result and [leaf.to(case.dtype) if is_floating(leaf) else leaf for leaf in result]
 
 
 def numbers(tree: Any) -> list[Any]:
@@ -293,7 +294,7 @@ def compare(
         base = FACTOR * ULPS * finfo.eps * _over_rows(scale, inside, axes) + finfo.tiny
         allowed = base
         for level in (0, 1):
-            if level and not 1 < float(share.max()) < HOPELESS:
+            if level and (float(share.max()) <= 1 or _hopeless(error, share, scale, finfo.eps)):
                 break
             if bool((error > base).any()):
                 yard = yardstick(level)[i]
@@ -320,6 +321,12 @@ def compare(
 def _over_rows(x: Tensor, shared: Tensor, rows: Axes) -> Tensor:
     """The maximum along the rows of what is shared there, and everywhere at least the element's own."""
     return torch.maximum(row_max(torch.where(shared, x, 0.0), rows), x)
+
+
+def _hopeless(error: Tensor, share: Tensor, scale: Tensor, eps: float) -> bool:
+    worst = share.argmax()
+    beyond = float(error.flatten()[worst]) > HOPELESS * eps * float(scale.max())
+    return float(share.flatten()[worst]) > HOPELESS and beyond
 
 
 def _errors(found: Tensor, expected: Tensor, dtype: torch.dtype) -> Tensor:

@@ -87,6 +87,9 @@ ROUNDING = frozenset(
     ]
 )
 
+# Operations that add up many terms: each term is rounded, which shows where large terms cancel.
+SUMMING = frozenset("sum mean mm bmm addmm baddbmm mv dot addmv convolution convolution_backward cumsum".split())
+
 
 class RandomRounding(TorchDispatchMode):
     """Rounds every result at random to a neighbour at half a unit in the last place of ``dtype``."""
@@ -97,8 +100,11 @@ class RandomRounding(TorchDispatchMode):
         self._generator = torch.Generator().manual_seed(seed)
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = function.overloadpacket.__name__
+        if name in SUMMING:
+            args = tuple(self._rounded(x) if isinstance(x, Tensor) else x for x in args)
         result = function(*args, **(kwargs or {}))
-        if function.overloadpacket.__name__ not in ROUNDING:
+        if name not in ROUNDING:
             return result
         if isinstance(result, Tensor):
             return self._rounded(result)

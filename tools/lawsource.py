@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import sys
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -94,8 +95,25 @@ def _global(name: str, value: Any, user: Callable[..., Any], found: LawSource) -
     if isinstance(home, str) and not _of_engine(home) and hasattr(value, "__name__"):
         found.imports.add(f"from {home} import {value.__name__}" + (f" as {name}" if name != value.__name__ else ""))
         return
-    # A constant that has no short source of its own comes from the module that uses it.
-    found.imports.add(f"from {user.__module__} import {name}")
+    if name not in found.helpers:
+        _assignment(name, user.__module__, user, found)
+
+
+def _assignment(name: str, module: str, user: Callable[..., Any], found: LawSource) -> None:
+    """A constant without a short ``repr``: the statement that sets it, in the module or where that has it from."""
+    text = inspect.getsource(sys.modules[module])
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.ImportFrom) and any((part.asname or part.name) == name for part in node.names):
+            return _assignment(name, str(node.module), user, found)
+        if isinstance(node, ast.Assign) and any(name in _names(target) for target in node.targets):
+            home = sys.modules[module].__dict__
+            for used in _names(node.value):
+                if used != name and used in home:
+                    _global(used, home[used], user, found)
+            # After what it is made of, as the statement runs at once.
+            found.helpers[name] = f"{ast.get_source_segment(text, node)}\n"
+            return None
+    raise Refusal(f"The law relies on {name} of {module}, which has no source of its own, so no script can stand alone.")
 
 
 def _names(tree: ast.AST) -> list[str]:

@@ -271,6 +271,12 @@ class TestAccuracy(Spec):
         ranks = torch.unique(case.y_hat, return_inverse=True)[1].to(case.dtype)
         require(impl(case, y_hat=ranks) == impl(case), "the ranks of the scores give another count")
 
+    def test_first_of_equal_scores_wins(self, impl, case):
+        """With all scores equal the first class is predicted for every sample."""
+        count = impl(case, y_hat=zeros(len(case.y), 3, dtype=case.dtype), y=case.y)
+        first = int((case.y == 0).sum())
+        require(count == first, f"equal scores count {count} right, expected the {first} of the first class")
+
     def test_perfect_and_wrong_predictions(self, impl, case):
         """All right counts every sample, all wrong none."""
         scored = case.y_hat.is_floating_point()

@@ -1,0 +1,391 @@
+"""Implementations are found, asked and understood, whatever arrays they compute with."""
+
+import importlib
+import sys
+import types
+
+import numpy as np
+import pytest
+import torch
+from lawbook.fixtures import implementation as implementations
+from lawbook.fixtures.cases.kit import Case, domain
+from lawbook.fixtures.implementation import CannotLoad, Implementation, Raised, Trial, Unfit, as_implementation
+from lawbook.reference import losses
+from lawbook.spec_tests.test_losses import TestSoftmax as SoftmaxSpec
+from lawbook.tools.tests.specimens import adapter, double, implementation, judge, spec, trial
+
+
+class TestLoading:
+    def test_built_in_adapters_and_the_reference_by_name(self):
+        assert implementations.built_in() == ["jax", "torch"]
+        assert implementations.load("torch").function("softmax") is not None
+        found = implementations.load("reference")
+        assert found.function("softmax") is losses.softmax
+        assert found.has_gradients
+
+    def test_a_file(self, tmp_path):
+        (tmp_path / "helper_of_mine.py").write_text("FACTOR = 3\n")
+        file = tmp_path / "mine.py"
+        file.write_text("from helper_of_mine import FACTOR\ndef softmax(x, dim): return x * FACTOR\n")
+        found = implementations.load(str(file))
+        assert (found.name, found.source, found.version) == ("mine", str(file), "unknown")
+        assert found.function("softmax") is not None
+        assert found.function("log_softmax") is None
+        assert found.files() == [str(file)]
+        assert str(tmp_path) not in sys.path
+
+    def test_a_module_and_the_submodules_of_a_package(self, tmp_path, monkeypatch):
+        package = tmp_path / "a_library_for_this_test"
+        package.mkdir()
+        (package / "__init__.py").write_text("__version__ = '1.5'\ndef softmax(x, dim): return 'package'\n")
+        (package / "losses.py").write_text("def softmax(x, dim): return 1\ndef mse_loss(): return 2\n")
+        (package / "_private.py").write_text("raise RuntimeError('imported')\n")
+        (package / "test_own.py").write_text("raise RuntimeError('imported')\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        importlib.invalidate_caches()
+        found = implementations.load("a_library_for_this_test")
+        assert (found.name, found.version) == ("a_library_for_this_test", "1.5")
+        assert found.function("softmax")(0, 0) == "package"
+        assert found.function("mse_loss")() == 2
+
+    def test_what_a_fixture_may_return(self):
+        class Mine:
+            ADAPTER = {"name": "mine", "version": "3"}
+
+            def __init__(self, factor):
+                self.factor = factor
+
+            def double(self, x):
+                return self.factor * x
+
+        module = types.ModuleType("some.module")
+        module.double = double
+        ready = implementation(double=double)
+        assert as_implementation(ready) is ready
+        assert as_implementation(module).name == "module"
+        assert as_implementation({"double": double}).function("double") is double
+        instance = as_implementation(Mine(5))
+        assert (instance.name, instance.version) == ("mine", "3")
+        assert Trial(instance, "double").call(x=torch.ones(1)).item() == 5
+
+    def test_modules_and_plain_values_of_that_name_are_no_functions(self):
+        assert implementation(double=np.linalg).function("double") is None
+        assert implementation(double=3).function("double") is None
+
+    @pytest.mark.parametrize(
+        ("content", "complaint"),
+        [
+            ("import nothing_of_that_name", "importing mine.py failed: ModuleNotFoundError"),
+            ("def f(:", "importing mine.py failed: SyntaxError"),
+            ("raise SystemExit(0)", "importing mine.py failed: SystemExit"),
+            ("1 / 0", "importing mine.py failed: ZeroDivisionError: division by zero"),
+            ("ADAPTER = None", "is NoneType, expected a dict"),
+            ("ADAPTER = {'bridge': 'cupy'}", "'cupy', expected 'torch', 'numpy' or 'dlpack'"),
+            ("ADAPTER = {'bridge': 'dlpack'}", "gives no 'from_dlpack'"),
+            ("ADAPTER = {'brigde': 'numpy', 'vpj': 1}", "unknown entries: brigde, vpj"),
+            ("ADAPTER = {'vjp': 'jax.vjp'}", "'vjp' that is str, expected a function"),
+            ("ADAPTER = {'unsupported': ['softmax']}", "must map components"),
+            ("ADAPTER = {'unsupported': {'softmax': {'half': 'no'}}}", "must map components"),
+            ("ADAPTER = {'unsupported': {'softmax': None}}", "must map components"),
+        ],
+    )
+    def test_a_broken_file_is_refused_in_one_sentence(self, tmp_path, content, complaint):
+        file = tmp_path / "mine.py"
+        file.write_text(content + "\n")
+        with pytest.raises(CannotLoad) as refused:
+            implementations.load(str(file))
+        assert complaint in str(refused.value)
+        assert "\n" not in str(refused.value)
+
+    @pytest.mark.parametrize(
+        ("what", "complaint"),
+        [
+            ("no_such.py", "there is no file"),
+            ("some/where", "there is no file"),
+            ("pytorch_of_no_one", "neither a built-in adapter (jax, torch, reference), nor a module, nor a file"),
+            ("lawbook.nothing", "importing lawbook.nothing failed"),
+        ],
+    )
+    def test_what_is_not_there(self, what, complaint):
+        with pytest.raises(CannotLoad) as refused:
+            implementations.load(what)
+        assert complaint in str(refused.value)
+
+
+class TestCalls:
+    CASE = Case({"x": torch.ones(2, 3), "params": {"w": torch.ones(2), "names": ["a"]}}, torch.float32)
+
+    def test_every_call_gets_fresh_clones(self):
+        def spoil(x, params):
+            x.fill_(9)
+            params["w"].fill_(9)
+            params.clear()
+            return x
+
+        spoiler = trial(spoil=spoil)
+        spoiler(self.CASE)
+        assert bool((self.CASE.x == 1).all())
+        assert self.CASE.params["names"] == ["a"]
+        assert bool((self.CASE.params["w"] == 1).all())
+
+    @pytest.mark.parametrize(
+        "error", [ValueError("no"), SystemExit(3), GeneratorExit(), MemoryError(), RecursionError()]
+    )
+    def test_whatever_it_raises_is_held(self, error):
+        def fail(**_):
+            raise error
+
+        with pytest.raises(Raised) as raised:
+            trial(fail=fail)(self.CASE)
+        assert raised.value.error is error
+
+    def test_an_exception_that_cannot_be_shown_is_held_too(self):
+        class Mute(Exception):
+            def __str__(self):
+                raise RuntimeError("mute")
+
+        def fail(**_):
+            raise Mute
+
+        with pytest.raises(Raised, match="cannot be shown"):
+            trial(fail=fail)(self.CASE)
+
+    @pytest.mark.parametrize("strange", [object(), (x for x in "ab"), {1, 2}, [torch.ones(1), open], b"bytes", 3j])
+    def test_what_is_neither_tensor_nor_number_is_unfit(self, strange):
+        with pytest.raises(Unfit, match="expected a tensor, a number, or a structure"):
+            trial(f=lambda **_: strange)(self.CASE)
+
+    def test_numbers_strings_none_and_structures_pass(self):
+        given = {"a": [1, 2.5, None, True], "b": ("text", torch.ones(1))}
+        assert trial(f=lambda **_: given)(self.CASE)["a"] == (1, 2.5, None, True)
+
+
+def softplus(x):
+    return torch.log1p(torch.exp(x))
+
+
+@domain
+def small(d):
+    """Vectors and matrices of a few numbers."""
+    return {"x": d.tensor(d.shape(1, 2), ("integers", "normal", "uniform"))}
+
+
+SOFTPLUS = spec(softplus, small, differentiable=("x",), twice=True)
+GRADIENTS = ("gradient_agrees", "second_derivative_agrees")
+
+
+def numpy_softplus(x):
+    return np.log1p(np.exp(x))
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+class TestNumPy:
+    def numpy(self, function=numpy_softplus, **declared):
+        return adapter(ADAPTER={"bridge": "numpy", **declared}, softplus=function)
+
+    def test_arrays_go_in_and_come_out_with_their_dtype(self):
+        seen = []
+
+        def look(x):
+            seen.append((type(x), x.dtype))
+            return numpy_softplus(x)
+
+        assert judge(SOFTPLUS, "agrees_with_reference", self.numpy(look)).outcome == "pass"
+        assert judge(SOFTPLUS, "low_precision", self.numpy(look)).outcome == "pass"
+        assert {str(dtype) for kind, dtype in seen if kind is np.ndarray} == {"float32", "float16"}
+
+    def test_strided_memory_arrives_strided(self):
+        strides = []
+
+        def look(x):
+            strides.append(x.flags["C_CONTIGUOUS"])
+            return numpy_softplus(x)
+
+        assert judge(SOFTPLUS, "memory_layout", self.numpy(look)).outcome == "pass"
+        assert False in strides
+
+    @pytest.mark.parametrize("law", GRADIENTS)
+    def test_without_vjp_gradients_do_not_apply(self, law):
+        result = judge(SOFTPLUS, law, self.numpy())
+        assert (result.outcome, result.reason) == ("not_applicable", "SimpleNamespace offers no gradients")
+
+    def test_what_is_written_to_an_argument_is_seen(self):
+        def spoil(x):
+            x *= 2
+            return numpy_softplus(x / 2)
+
+        assert judge(SOFTPLUS, "inputs_unmodified", self.numpy(spoil)).outcome == "fail"
+
+    def test_a_view_of_an_argument_is_seen(self):
+        twice = spec(lambda x: x * 1.0, small)
+        twice_of = {"specimen": lambda x: x[...], "copy": lambda x: x.copy()}
+        name = twice.name
+        outcomes = {
+            kind: judge(twice, "no_aliasing", adapter(ADAPTER={"bridge": "numpy"}, **{name: function})).outcome
+            for kind, function in twice_of.items()
+        }
+        assert outcomes == {"specimen": "fail", "copy": "pass"}
+
+    def test_numpy_scalars_are_tensors_without_axes(self):
+        total = spec(lambda x: x.sum(), small)
+        numpy = adapter(ADAPTER={"bridge": "numpy"}, **{total.name: lambda x: x.sum()})
+        assert judge(total, "agrees_with_reference", numpy).outcome == "pass"
+        wide = adapter(ADAPTER={"bridge": "numpy"}, **{total.name: lambda x: x.sum(dtype=np.float64)})
+        assert "dtype float64, expected float32" in judge(total, "shape_and_dtype", wide).text
+
+    def test_bfloat16_is_none_of_its_dtypes(self):
+        result = judge(SOFTPLUS, "agrees_with_reference", self.numpy(), dtype=torch.bfloat16)
+        assert result.outcome == "not_provided"
+        assert "bfloat16" in result.reason
+
+
+def softplus_vjp(function, arguments, wrt, cotangents):
+    """First and second vector–Jacobian products of softplus, by hand."""
+    x = arguments["x"]
+    assert wrt == ("x",)
+    if function is numpy_softplus or function.__name__ != "first":
+        return {"x": cotangents[0] * sigmoid(x)}
+    # ``function`` computes the first product; its derivative is wanted.
+    step = x.dtype.type(1e-3)
+    rise = (function(x=x + step)["x"] - function(x=x - step)["x"]) / (2 * step)
+    return {"x": cotangents[0] * rise}
+
+
+class TestVjp:
+    def adapter(self, vjp):
+        return adapter(ADAPTER={"bridge": "numpy", "vjp": vjp}, softplus=numpy_softplus)
+
+    def test_gradients_are_judged_through_it(self):
+        assert judge(SOFTPLUS, "gradient_agrees", self.adapter(softplus_vjp)).outcome == "pass"
+
+    def test_wrong_ones_are_rejected(self):
+        def wrong(function, arguments, wrt, cotangents):
+            return {"x": cotangents[0] * sigmoid(arguments["x"]) * 1.001}
+
+        result = judge(SOFTPLUS, "gradient_agrees", self.adapter(wrong))
+        assert (result.outcome, result.failure.kind) == ("fail", "gradient")
+
+    def test_second_derivatives_are_derivatives_of_the_first(self):
+        """By finite differences in float64, which are coarse: a few hundred times the allowed error, and not more."""
+        result = judge(SOFTPLUS, "second_derivative_agrees", self.adapter(softplus_vjp), dtype=torch.float64)
+        assert result.failure.kind == "second_derivative"
+        assert result.failure.evidence["error"] < 1e-6
+
+    def test_second_derivatives_through_a_library(self):
+        jax = pytest.importorskip("jax")
+        found = implementations.load("jax")
+        assert found.bridge == "dlpack"
+        assert jax.config.jax_enable_x64
+        for law in GRADIENTS:
+            assert judge(SoftmaxSpec, law, found, cases=5).outcome == "pass", law
+
+    def test_one_that_raises_or_returns_nonsense_is_an_error(self):
+        def broken(function, arguments, wrt, cotangents):
+            raise NotImplementedError("no derivative")
+
+        assert judge(SOFTPLUS, "gradient_agrees", self.adapter(broken)).outcome == "error"
+        assert judge(SOFTPLUS, "gradient_agrees", self.adapter(lambda *_: {})).outcome == "error"
+        assert judge(SOFTPLUS, "gradient_agrees", self.adapter(lambda *_: {"x": None})).outcome == "fail"
+
+
+class TestDlpack:
+    def test_any_array_that_speaks_it(self):
+        class Array:
+            """A foreign array: it only offers DLPack."""
+
+            def __init__(self, held):
+                self.held = held
+
+            def __dlpack__(self, **options):
+                return self.held.__dlpack__()
+
+            def __dlpack_device__(self):
+                return self.held.__dlpack_device__()
+
+        foreign = adapter(
+            ADAPTER={"bridge": "dlpack", "from_dlpack": lambda x: Array(torch.from_dlpack(x))},
+            softplus=lambda x: Array(softplus(x.held)),
+        )
+        assert judge(SOFTPLUS, "agrees_with_reference", foreign).outcome == "pass"
+        assert judge(SOFTPLUS, "low_precision", foreign).outcome == "pass"
+        assert judge(SOFTPLUS, "memory_layout", foreign).outcome == "not_applicable"
+        assert judge(SOFTPLUS, "gradient_agrees", foreign).outcome == "not_applicable"
+
+
+class TestUnsupported:
+    def test_a_component_that_is_refused_is_not_provided(self):
+        def refuse(x):
+            raise NotImplementedError
+
+        declared = adapter(ADAPTER={"unsupported": {"softplus": "no logarithm"}}, softplus=refuse)
+        result = judge(SOFTPLUS, "agrees_with_reference", declared)
+        assert (result.outcome, result.reason) == ("not_provided", "declared unsupported: no logarithm")
+        absent = adapter(ADAPTER={"unsupported": {"softplus": "no logarithm"}})
+        assert judge(SOFTPLUS, "agrees_with_reference", absent).outcome == "not_provided"
+
+    def test_a_component_that_answers_all_the_same_fails(self):
+        declared = adapter(ADAPTER={"unsupported": {"softplus": "no logarithm"}}, softplus=softplus)
+        result = judge(SOFTPLUS, "agrees_with_reference", declared)
+        assert result.outcome == "fail"
+        assert "declares softplus unsupported, yet calling it does not raise" in result.text
+        assert judge(SOFTPLUS, "global_state", declared).outcome == "not_provided"
+
+    def only(self, *dtypes):
+        def picky(x):
+            if x.dtype not in dtypes:
+                raise TypeError(f"no kernel for {x.dtype}")
+            return softplus(x)
+
+        return picky
+
+    HALVES = {"float16": "no kernel", "bfloat16": "no kernel"}
+
+    def test_dtypes_that_are_refused_do_not_count(self):
+        one = adapter(
+            ADAPTER={"unsupported": {"softplus": {"bfloat16": "no kernel"}}},
+            softplus=self.only(torch.float32, torch.float16),
+        )
+        result = judge(SOFTPLUS, "low_precision", one)
+        assert result.outcome == "pass"
+        assert 0 < result.cases < 25, "only the cases in float16 were judged"
+        none = adapter(ADAPTER={"unsupported": {"softplus": self.HALVES}}, softplus=self.only(torch.float32))
+        result = judge(SOFTPLUS, "low_precision", none)
+        assert (result.outcome, result.reason) == (
+            "not_applicable",
+            "specimen supports neither bfloat16 nor float16 here",
+        )
+
+    def test_dtypes_that_are_answered_all_the_same_fail(self):
+        declared = adapter(ADAPTER={"unsupported": {"softplus": self.HALVES}}, softplus=softplus)
+        result = judge(SOFTPLUS, "low_precision", declared)
+        assert result.outcome == "fail"
+        assert "declared unsupported in" in result.text
+
+    def test_the_working_dtype_may_be_unsupported_as_well(self):
+        declared = adapter(
+            ADAPTER={"unsupported": {"softplus": {"float64": "single precision only"}}},
+            softplus=self.only(torch.float32),
+        )
+        assert judge(SOFTPLUS, "agrees_with_reference", declared).outcome == "pass"
+        assert judge(SOFTPLUS, "agrees_with_reference", declared, dtype=torch.float64).outcome == "not_provided"
+
+    def test_other_dtypes_that_are_lacking_fail(self):
+        lacking = adapter(softplus=self.only(torch.float32))
+        assert judge(SOFTPLUS, "low_precision", lacking).outcome == "error"
+
+
+def test_dict_results_meet_key_by_key_in_gradients_too():
+    def both(x):
+        return {"exp": torch.exp(x), "square": x * x}
+
+    of = spec(both, small, differentiable=("x",))
+
+    def backwards(x):
+        return {"square": x * x, "exp": torch.exp(x)}
+
+    for law in ("agrees_with_reference", "gradient_agrees", "nan_not_hidden", "repeated_calls_agree"):
+        assert judge(of, law, backwards).outcome == "pass", law
+    assert isinstance(implementation(both=both), Implementation)
