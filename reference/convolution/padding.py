@@ -1,11 +1,12 @@
 """Padding: what stands beyond the border."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from lawbook.reference.checks import check_floating, check_tensor, check_whole
+from lawbook.reference.checks import check_floating, check_whole
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -109,8 +110,13 @@ def surround(
     lead, sizes = x.shape[: -len(before)], x.shape[-len(before) :]
     spans = [s * (n - 1) + 1 if n else 0 for n, s in zip(sizes, step, strict=True)]
     result = x.new_full((*lead, *(b + n + a for b, n, a in zip(before, spans, after, strict=True))), value)
-    result[(..., *(slice(b, b + n, s) for b, n, s in zip(before, spans, step, strict=True)))] = x
+    result[last_axes(slice(b, b + n, s) for b, n, s in zip(before, spans, step, strict=True))] = x
     return result
+
+
+def last_axes(slices: Iterable[slice]) -> tuple[Any, ...]:
+    """The index that cuts the last axes."""
+    return (..., *slices)
 
 
 def pad(x: Tensor, before: Sequence[int], after: Sequence[int], mode: str) -> Tensor:
@@ -148,9 +154,8 @@ def wrapped(position: Tensor, n: int) -> Tensor:
     return position.remainder(n)
 
 
-def check_padded(name: str, x: object, axes: int) -> None:
+def check_padded(name: str, x: Tensor, axes: int) -> None:
     """Raise unless ``x`` is a floating tensor of samples and channels with ``axes`` more axes, none of them empty."""
-    check_tensor(name, x)
     check_floating(name, x)
     if x.ndim != axes + 2 or 0 in x.shape[2:]:
         raise ValueError(f"{name} must be (N, C, {axes} sizes of at least 1), got shape {tuple(x.shape)}")

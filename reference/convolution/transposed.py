@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from lawbook.reference.convolution.layers import check_layer
-from lawbook.reference.convolution.padding import check_padded
+from lawbook.reference.convolution.padding import check_padded, last_axes
 from lawbook.reference.convolution.sizes import conv_transpose_output_size, per_axis
 from lawbook.reference.convolution.windows import Sizes, accumulate
 
@@ -152,5 +152,5 @@ def convolve_transposed(
     place, tap = "xyz"[:axes], "uvw"[:axes]
     stamps = torch.einsum(f"ngc{place},gco{tap}->ngo{place}{tap}", grouped, parts).flatten(1, 2)
     full = accumulate(stamps, [n + 2 * p for n, p in zip(sizes, padding, strict=True)], stride, dilation)
-    result = full[(..., *(slice(p, p + n) for p, n in zip(padding, sizes, strict=True)))]
+    result = full[last_axes(slice(p, p + n) for p, n in zip(padding, sizes, strict=True))]
     return result if bias is None else result + bias.view(-1, *(1,) * axes)

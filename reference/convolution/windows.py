@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lawbook.reference.checks import check_axes, check_floating
-from lawbook.reference.convolution.padding import surround
+from lawbook.reference.convolution.padding import last_axes, surround
 from lawbook.reference.convolution.sizes import conv_output_size, per_axis
 
 Sizes = int | Sequence[int]
@@ -105,7 +105,7 @@ def windows(x: Tensor, kernel: Sequence[int], stride: Sequence[int], dilation: S
     first = x.ndim - len(kernel)
     for axis, (k, s, d) in enumerate(zip(kernel, stride, dilation, strict=True), start=first):
         x = x.unfold(axis, d * (k - 1) + 1, s)
-    return x[(..., *(slice(None, None, d) for d in dilation))]
+    return x[last_axes(slice(None, None, d) for d in dilation)]
 
 
 def accumulate(stamps: Tensor, sizes: Sequence[int], stride: Sequence[int], dilation: Sequence[int]) -> Tensor:

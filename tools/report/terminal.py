@@ -98,7 +98,7 @@ def print_failures(verdict: Verdict, console: Console, file: Path | None = None)
     for name, failing, causes in summary.failing(verdict):
         console.rule(f"[bold red]{escape(name)}[/]", style="red", align="left")
         if causes:
-            console.print(f"look first at {', '.join(causes)}: {name} is built on it", highlight=False, markup=False)
+            console.print(f"look first at {', '.join(causes)}, which {name} is built on", highlight=False, markup=False)
         (law, entry), *others = sorted(failing.items(), key=lambda item: item[1]["failure"] is None)
         message = text(name, law, entry)
         if file:
