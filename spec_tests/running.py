@@ -1,26 +1,23 @@
 """Running one law over its cases: draw, judge, shrink within a budget, say what is wrong."""
 
 import contextlib
-import io
 import math
 import time
 import traceback
 import warnings
-import zlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import hypothesis
 import torch
-from hypothesis import HealthCheck, Phase, Verbosity
 from lawbook.fixtures.cases.kit import Case, Domain, Draft
 from lawbook.fixtures.implementation import Implementation, Raised, Trial, Unfit
 from lawbook.fixtures.tree import is_floating, leaves, map_leaves, ordered
 from lawbook.spec_tests import globals_guard
 from lawbook.spec_tests.devices import Device
 from lawbook.spec_tests.diagnosis import TRIED
+from lawbook.spec_tests.drawing import case_of, drafts, draw
 from lawbook.spec_tests.failures import Failure, describe
 from lawbook.spec_tests.judge import LawBroken, compare, spread
 from lawbook.spec_tests.oracle import Oracle, settle
@@ -29,10 +26,6 @@ from lawbook.spec_tests.spec import Spec, skip_case
 from lawbook.spec_tests.universal import UniversalLaws
 
 PROFILES = {"quick": 8, "default": 25, "thorough": 200}
-KEPT_CASES = 512
-KEPT_DOMAINS = 8
-DRAWN = 3
-"""Drafts drawn for each that is kept: Hypothesis likes to vary what it has drawn, and near copies find nothing new."""
 
 
 @dataclass
@@ -74,21 +67,6 @@ class LawResult:
     failure: Failure | None = None
     text: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
-
-
-_cases: OrderedDict[Any, Case] = OrderedDict()
-_drafts: OrderedDict[Any, list[Draft]] = OrderedDict()
-
-
-def case_of(component: str, domain: Domain, draft: Draft, dtype: torch.dtype) -> Case:
-    """The case of a draft: one object for all laws of the component, so that truths are computed once."""
-    key = (component, domain, draft.key, dtype)
-    case = _cases.get(key)
-    if case is None:
-        case = _cases[key] = draft.case(dtype)
-        if len(_cases) > KEPT_CASES:
-            _cases.popitem(last=False)
-    return case
 
 
 def run_law(spec_class: type[Spec], law: str, implementation: Implementation, settings: Settings) -> LawResult:
@@ -269,7 +247,7 @@ class LawRun:
 
         # The same seed leads Hypothesis through the same drafts to the one that failed, and on from there.
         with contextlib.suppress(Exception):
-            self._draw_drafts(domain, body)
+            draw(self.spec_class.name, domain, self.settings.seed, draft.round, body)
         case, error = seen[last[0]], failing[last[0]]
         if isinstance(error, LawBroken | Raised | Unfit | AssertionError):
             case, error = shrink_values(case, error, self._evaluate_fairly, budget=self.settings.count)
@@ -348,36 +326,7 @@ class LawRun:
 
     def _drafts(self, domain: Domain) -> list[Draft]:
         """The drafts of the domain: drawn once, judged by every law of the component."""
-        key = (self.spec_class.name, domain, self.settings.seed, self.settings.count)
-        if key not in _drafts:
-            found: list[Draft] = []
-            self._draw_drafts(domain, found.append)
-            _drafts[key] = _diverse(found, self.settings.count)
-            if len(_drafts) > KEPT_DOMAINS:
-                _drafts.popitem(last=False)
-        return _drafts[key]
-
-    def _draw_drafts(self, domain: Domain, body: Callable[[Draft], None]) -> None:
-        seed = self.settings.seed * 1_000_003 + zlib.crc32(self.spec_class.name.encode())
-
-        @hypothesis.settings(
-            max_examples=DRAWN * self.settings.count,
-            database=None,
-            deadline=None,
-            derandomize=False,
-            print_blob=False,
-            report_multiple_bugs=False,
-            phases=(Phase.generate, Phase.shrink),
-            suppress_health_check=list(HealthCheck),
-            verbosity=Verbosity.quiet,
-        )
-        @hypothesis.seed(seed)
-        @hypothesis.given(domain.strategy)
-        def drive(draft: Draft) -> None:
-            body(draft)
-
-        with contextlib.redirect_stderr(io.StringIO()):
-            drive()
+        return drafts(self.spec_class.name, domain, self.settings.seed, self.settings.count)
 
     def _failed(self, broken: "Broken") -> LawResult:
         failure = describe(self, broken.error, broken.case, broken.seen)
@@ -397,20 +346,6 @@ AUTHORITY_LAWS = ("agrees_with_reference", "gradient_agrees")
 
 class BadLaw(Exception):
     """A law is not one: it returns what is no equation, or is false for the reference itself."""
-
-
-def _diverse(drafts: list[Draft], count: int) -> list[Draft]:
-    """The first ``count`` drafts that differ from every earlier one in more than two draws; near copies only fill up."""
-    kept: list[Draft] = []
-    copies: list[Draft] = []
-    for draft in drafts:
-        (copies if any(_near(draft.key, other.key) for other in kept) else kept).append(draft)
-    return (kept + copies)[:count]
-
-
-def _near(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
-    # The last draw is the seed of the values: it alone makes no other case of the same draws.
-    return len(a) == len(b) and sum(x != y for x, y in zip(a, b, strict=True)) <= min(2, len(a) - 1)
 
 
 class Broken(Exception):

@@ -42,6 +42,8 @@ class TestCrossEntropy(Spec):
     differentiable = ("logits", "target")
     twice = True
     prerequisites = ("log_softmax", "nll_loss")
+    # The sum of a few losses of 1e4 may leave float16 where their mean does not: the order of both is left open.
+    low_precisions = (torch.bfloat16,)
     invalid = (
         Invalid(IndexError, "a class beyond the last", logits=ones(2, 3), target=tensor([0, 3])),
         Invalid(IndexError, "a negative class other than ignore_index", logits=ones(2, 3), target=tensor([0, -4])),
