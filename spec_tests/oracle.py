@@ -21,7 +21,8 @@ class Oracle:
     def __init__(self, component: Callable[..., Any], authority: Implementation | None = None):
         self.reference = Trial(Implementation([{component.__name__: component}], "reference"), component.__name__)
         self.authority = Trial(authority, component.__name__) if authority else self.reference
-        self._key = authority.name if authority else "reference"
+        # Cases are kept by name: another component of the same name must not meet this one's truths.
+        self._key = (component, authority.name if authority else "reference")
 
     def form(self, case: Case) -> Any:
         """The reference's own result in the working dtype: structure, shapes and dtypes are the contract's."""

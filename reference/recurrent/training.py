@@ -27,8 +27,8 @@ def clip_gradients(grads: Gradients, theta: float) -> Gradients:
         g ← min(1, θ / ‖g‖) g,   ‖g‖ = √(Σ over all tensors and elements of g²)
 
     Args:
-        grads: a dict, list or tuple of floating tensors of one dtype and of any shapes. A generator is refused: what has been read
-            once would be empty when it is read for the norm, and the gradients would go unclipped.
+        grads: a dict, list or tuple of floating tensors of one dtype and of any shapes. A generator is refused: what
+            has been read once would be empty when it is read for the norm, and the gradients would go unclipped.
         theta: the largest norm allowed, above 0.
 
     Returns:

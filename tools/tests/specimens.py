@@ -5,10 +5,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
-from lawbook.fixtures.cases.kit import Case, Domain, domain
+
+from lawbook.fixtures.cases.kit import Case, Domain, Draft, domain
 from lawbook.fixtures.implementation import Implementation, Trial
+from lawbook.spec_tests import drawing
 from lawbook.spec_tests.judge import Axes, Comparison, compare, spread
-from lawbook.spec_tests.running import LawResult, LawRun, Settings, run_law
+from lawbook.spec_tests.running import LawResult, Settings, run_law
 from lawbook.spec_tests.spec import Spec
 
 
@@ -45,13 +47,9 @@ def judge(of: type[Spec], law: str, on: Implementation | Callable[..., Any], **s
     return run_law(of, law, on, Settings(**settings))
 
 
-def drafts(over: Domain, count: int, seed: int = 0) -> list[Any]:
+def drafts(over: Domain, count: int, seed: int = 0) -> list[Draft]:
     """The first drafts of a domain."""
-    run = LawRun.__new__(LawRun)
-    run.settings, run.spec_class = Settings(cases=count, seed=seed), SimpleNamespace(name=over.__name__)  # type: ignore[assignment]
-    found: list[Any] = []
-    run._draw_drafts(over, found.append)
-    return found
+    return drawing.drafts(over.__name__, over, seed, count)
 
 
 def cases(over: Domain, count: int, dtype: torch.dtype = torch.float32, seed: int = 0) -> list[Case]:
