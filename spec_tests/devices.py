@@ -3,9 +3,10 @@
 from typing import Any
 
 import torch
-from lawbook.fixtures.tree import map_leaves, values
 from torch import Tensor
 from torch.utils._pytree import tree_map
+
+from lawbook.fixtures.tree import map_leaves, values
 
 
 class Device:

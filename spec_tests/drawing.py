@@ -10,6 +10,7 @@ from typing import Any
 import hypothesis
 import torch
 from hypothesis import HealthCheck, Phase, Verbosity
+
 from lawbook.fixtures.cases.kit import Case, Domain, Draft
 
 KEPT_CASES = 512

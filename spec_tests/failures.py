@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
+
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.implementation import Raised, Unfit, words
-from lawbook.fixtures.tree import leaves
 from lawbook.spec_tests.diagnosis import diagnose
 from lawbook.spec_tests.judge import LawBroken
-from torch import Tensor
 
 if TYPE_CHECKING:
     from lawbook.spec_tests.running import LawRun
@@ -36,6 +36,7 @@ class Failure:
     hint: str | None
     failing_cases: int
     tried_cases: int
+    seed: int
 
     def as_json(self) -> dict[str, Any]:
         """The failure for a verdict file."""
@@ -43,8 +44,10 @@ class Failure:
         return {
             "message": self.message,
             "kind": self.kind,
-            "case": encode(self.case),
+            "case": {name: encode(value) for name, value in self.case.items()},
+            "seed": self.seed,
             "cotangent": encode(seen.get("cotangent")),
+            "direction": encode(seen.get("direction")),
             "wrt": seen.get("wrt"),
             "expected": encode(seen.get("expected")),
             "got": encode(seen.get("got")),
@@ -88,6 +91,7 @@ def describe(run: "LawRun", error: Exception, case: Case, seen: list[Case]) -> F
         hint=diagnosis.hint,
         failing_cases=max(1, diagnosis.failing),
         tried_cases=max(1, diagnosis.tried),
+        seed=case.seed,
     )
 
 
@@ -152,6 +156,8 @@ def _g(x: Any) -> str:
 def show(value: Any) -> str:
     """A value as a person would write it."""
     if isinstance(value, Tensor):
+        if not _is_plain(value):
+            return f"a {value.dtype} tensor of shape {tuple(value.shape)}"
         if value.numel() > MANY:
             first = ", ".join(_number(x) for x in value.flatten()[:6].tolist())
             return f"shape {tuple(value.shape)}, beginning {first}, …"
@@ -189,8 +195,8 @@ def number(x: Any) -> Any:
 def encode(value: Any) -> Any:
     """A tree of tensors for JSON; ``None`` stays."""
     if isinstance(value, Tensor):
-        if value.numel() > OPAQUE:
-            return {"opaque": f"tensor of shape {tuple(value.shape)}"}
+        if value.numel() > OPAQUE or not _is_plain(value):
+            return {"opaque": f"{value.dtype} tensor of shape {tuple(value.shape)}".removeprefix("torch.")}
         return {
             "tensor": _encoded_list(value.detach().double().tolist() if value.is_floating_point() else value.tolist()),
             "dtype": str(value.dtype).removeprefix("torch."),
@@ -198,7 +204,7 @@ def encode(value: Any) -> Any:
         }
     if isinstance(value, dict):
         coded = {str(key): encode(part) for key, part in value.items()}
-        return coded if _is_top(value) else {"dict": coded}
+        return {"dict": coded}
     if isinstance(value, tuple):
         return {"tuple": [encode(part) for part in value]}
     if isinstance(value, list):
@@ -212,18 +218,5 @@ def encode(value: Any) -> Any:
     return {"opaque": described(value)}
 
 
-class Top(dict):
-    """Arguments by name: the outermost dict of a case."""
-
-
-def _is_top(value: dict[Any, Any]) -> bool:
-    return isinstance(value, Top)
-
-
 def _encoded_list(x: Any) -> Any:
     return [_encoded_list(part) for part in x] if isinstance(x, list) else number(x)
-
-
-def shown_paths(tree: Any) -> list[str]:
-    """Paths of a tree's leaves."""
-    return [path for path, _ in leaves(tree)]

@@ -48,7 +48,7 @@ def restore(before: dict[str, Any]) -> None:
 
 
 def _flushes_denormals() -> bool:
-    return bool((torch.tensor([1e-39]) * 1.0 == 0).all())
+    return bool((torch.tensor([1e-39], device="cpu") * 1.0 == 0).all())
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -21,11 +21,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
+
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.implementation import Raised
 from lawbook.fixtures.tree import is_floating, leaves, map_leaves, ordered, values
 from lawbook.spec_tests.rounding import RandomRounding
-from torch import Tensor
 
 FACTOR = 8.0
 ULPS = 2.0
@@ -153,10 +154,10 @@ def _widen(found: Spreads, a: list[Any] | None, b: list[Any] | None, dtype: torc
 
 
 def _attempt(evaluate: Evaluate, case: Case) -> list[Any] | None:
-    """The result, or None where the case lies outside the contract's domain."""
+    """The result, or None where the case lies outside of what contract or law speak of."""
     try:
         return numbers(evaluate(case))
-    except (ValueError, IndexError, Raised):
+    except (ValueError, IndexError, Raised, LawBroken):
         return None
 
 
@@ -216,6 +217,8 @@ def check_form(got: Any, contract: Any, what: str = "the result") -> None:
     elif isinstance(contract, Tensor):
         if not isinstance(got, Tensor):
             raise LawBroken(f"{what} is {_kind(got)}, expected a tensor", got=got)
+        if (got.layout, got.device.type) != (contract.layout, contract.device.type):
+            raise LawBroken(f"{what} is {_place(got)}, expected {_place(contract)}")
         if got.shape != contract.shape:
             raise LawBroken(f"{what} has shape {tuple(got.shape)}, expected {tuple(contract.shape)}", got=got)
         if got.dtype != contract.dtype:
@@ -242,6 +245,10 @@ def _kind(x: Any) -> str:
     if x is None or isinstance(x, dict | list | tuple):
         return "None" if x is None else type(x).__name__
     return f"{type(x).__name__} {x!r}"[:80]
+
+
+def _place(x: Tensor) -> str:
+    return f"a {str(x.layout).removeprefix('torch.')} tensor on {x.device.type}"
 
 
 def _name(dtype: torch.dtype) -> str:

@@ -3,9 +3,10 @@
 from typing import Any
 
 import torch
+from torch import Tensor
+
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.tree import map_leaves
-from torch import Tensor
 
 KINDS = ("transposed", "strided", "offset", "expanded")
 

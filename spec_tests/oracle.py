@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.implementation import Implementation, Trial, copy
 from lawbook.fixtures.tree import floating
@@ -33,8 +34,10 @@ class Oracle:
         return self._kept(case, "value", lambda: self.authority.call(**self._wide(case).arguments))
 
     def value_spread(self, case: Case) -> Yardstick:
-        """The yardstick of the value."""
-        return self._kept(case, "value spread", lambda: spread(self._plain, case, self.value(case)))
+        """The yardstick of the value: of the reference alone, or its distance to the authority would widen it."""
+        return self._kept(
+            case, "value spread", lambda: spread(self._plain, case, self.reference.call(**self._wide(case).arguments))
+        )
 
     def gradient(self, case: Case, wrt: tuple[str, ...], second: bool) -> Any:
         """The true vector–Jacobian product (or its derivative) with the case's own cotangents."""
@@ -49,7 +52,7 @@ class Oracle:
             return products(self.reference, at, wrt, second)[1]
 
         return self._kept(
-            case, ("gradient spread", wrt, second), lambda: spread(evaluate, case, self.gradient(case, wrt, second))
+            case, ("gradient spread", wrt, second), lambda: spread(evaluate, case, evaluate(self._wide(case)))
         )
 
     def check_value(self, got: Any, case: Case, rows: Axes) -> float:

@@ -88,7 +88,22 @@ ROUNDING = frozenset(
 )
 
 # Operations that add up many terms: each term is rounded, which shows where large terms cancel.
-SUMMING = frozenset("sum mean mm bmm addmm baddbmm mv dot addmv convolution convolution_backward cumsum".split())
+SUMMING = frozenset(
+    [
+        "sum",
+        "mean",
+        "mm",
+        "bmm",
+        "addmm",
+        "baddbmm",
+        "mv",
+        "dot",
+        "addmv",
+        "convolution",
+        "convolution_backward",
+        "cumsum",
+    ]
+)
 
 
 class RandomRounding(TorchDispatchMode):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+
 from lawbook.fixtures.cases.kit import Case, Domain, Draft
 from lawbook.fixtures.implementation import Implementation, Raised, Trial, Unfit
 from lawbook.fixtures.tree import is_floating, leaves, map_leaves, ordered

@@ -1,13 +1,14 @@
-"""Shrinking the values of a failing case: round, zero, set to one, halve, as long as it still fails the same way."""
+"""Shrinking the values of a failing case: one, count, round or halve, then zero, as long as it fails the same way."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+from torch import Tensor
+
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.tree import is_floating, leaves, map_leaves
 from lawbook.spec_tests.judge import LawBroken
-from torch import Tensor
 
 SMALL = 24
 """Tensors of more elements are simplified as a whole only."""
@@ -17,28 +18,46 @@ def shrink_values(
     case: Case, error: Exception, evaluate: Callable[[Case], None], budget: int
 ) -> tuple[Case, Exception]:
     """A case with plainer numbers that fails with the same kind of error, and that error."""
+    left = [budget]
+
+    def fails_alike(path: str, plainer: Tensor) -> bool:
+        """Whether the case still fails the same way with this tensor; then it is the case."""
+        nonlocal case, error
+        if left[0] <= 0:
+            return False
+        left[0] -= 1
+        simpler = case.but(**_replaced(case.arguments, path, plainer))
+        try:
+            evaluate(simpler)
+        except Exception as other:
+            if _alike(error, other):
+                case, error = simpler, other
+                return True
+        return False
+
     for path in [path for path, leaf in leaves(case.arguments) if is_floating(leaf) and leaf.numel()]:
-        for plainer in _plainer(dict(leaves(case.arguments))[path]):
-            if budget <= 0:
-                return case, error
-            budget -= 1
-            simpler = case.but(**_replaced(case.arguments, path, plainer))
-            try:
-                evaluate(simpler)
-            except LawBroken as broken:
-                if type(error) is LawBroken and broken.evidence.get("kind") == getattr(error, "evidence", {}).get(
-                    "kind"
-                ):
-                    case, error = simpler, broken
-            except Exception as other:
-                if type(other) is type(error) and type(getattr(other, "error", None)) is type(
-                    getattr(error, "error", None)
-                ):
-                    case, error = simpler, other
+        x = dict(leaves(case.arguments))[path]
+        any(fails_alike(path, plainer) for plainer in _plainer(x))
+        if x.numel() <= SMALL:
+            for i in range(x.numel()):
+                zeroed = dict(leaves(case.arguments))[path].flatten().clone()
+                if zeroed[i] != 0:
+                    zeroed[i] = 0
+                    fails_alike(path, zeroed.reshape(x.shape))
     return case, error
 
 
+def _alike(a: Exception, b: Exception) -> bool:
+    """Whether two failures are of one kind: the same exception of the implementation, or the same kind of broken law."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, LawBroken) and isinstance(b, LawBroken):
+        return a.evidence.get("kind") == b.evidence.get("kind")
+    return type(getattr(a, "error", None)) is type(getattr(b, "error", None))
+
+
 def _plainer(x: Tensor) -> Iterator[Tensor]:
+    """The same tensor in plainer numbers, the plainest first."""
     finite = torch.isfinite(x)
     for candidate in (
         torch.ones_like(x),
@@ -49,13 +68,6 @@ def _plainer(x: Tensor) -> Iterator[Tensor]:
     ):
         if not torch.equal(candidate, x):
             yield candidate
-    if x.numel() <= SMALL:
-        rounded = torch.where(finite, (x * 4).round() / 4, x)
-        for i in range(x.numel()):
-            if rounded.flatten()[i] not in (0, 1):
-                zeroed = rounded.flatten().clone()
-                zeroed[i] = 0
-                yield zeroed.reshape(x.shape)
 
 
 def _replaced(arguments: dict[str, Any], path: str, new: Tensor) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
+from torch import Tensor
+
 from lawbook.fixtures.cases.kit import Case, Domain
 from lawbook.fixtures.implementation import Implementation, Trial
 from lawbook.fixtures.tree import floating, values
@@ -14,7 +16,6 @@ from lawbook.spec_tests.devices import Device
 from lawbook.spec_tests.judge import Axes, LawBroken
 from lawbook.spec_tests.oracle import Oracle
 from lawbook.spec_tests.universal import UniversalLaws
-from torch import Tensor
 
 __all__ = ["Batch", "Invalid", "Spec", "registry", "require", "skip_case"]
 
@@ -84,6 +85,7 @@ class Spec(UniversalLaws):
         invalid: arguments that must be refused.
         edges: arguments with empty and size-1 dimensions.
         extremes: a domain of extreme but legal values with a finite result.
+        nan_arguments: arguments in which the nan law hides a nan; None stands for all.
         low_precisions: dtypes of the low-precision law.
         declines: universal laws that do not apply, each with its reason in words.
         prerequisites: components to look at first when this one fails.
@@ -96,6 +98,7 @@ class Spec(UniversalLaws):
     invalid: ClassVar[tuple[Invalid, ...]] = ()
     edges: ClassVar[tuple[dict[str, Any], ...]] = ()
     extremes: ClassVar[Domain | None] = None
+    nan_arguments: ClassVar[tuple[str, ...] | None] = None
     low_precisions: ClassVar[tuple[torch.dtype, ...]] = (torch.bfloat16, torch.float16)
     declines: ClassVar[dict[str, str]] = {}
     prerequisites: ClassVar[tuple[str, ...]] = ()

@@ -5,12 +5,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from lawbook.tools.refusal import require_known
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
+
+from lawbook.tools.refusal import require_known
 
 Registry = dict[str, Any]
 

@@ -18,14 +18,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
 from lawbook.tools.expected import BadExpected, read_expected
 from lawbook.tools.journal import Journal, path_of
 from lawbook.tools.refusal import Refusal
 from lawbook.tools.report import summary
 from lawbook.tools.report.terminal import print_failures, print_report, words
 from lawbook.tools.report.verdict import Verdict, VerdictError, read
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 POLL = 0.1
 GRACE = 5.0

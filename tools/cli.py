@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from lawbook.tools.refusal import Refusal
 from rich.console import Console
+
+from lawbook.tools.refusal import Refusal
 
 app = typer.Typer(
     help="A specification of deep learning that you can run: put an implementation on trial.",

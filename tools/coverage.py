@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+from rich.table import Table
+
 from lawbook.tools import catalogue, check
 from lawbook.tools.refusal import Refusal
 from lawbook.tools.report import summary
@@ -16,8 +19,6 @@ from lawbook.tools.report.files import write
 from lawbook.tools.report.html import share
 from lawbook.tools.report.terminal import closing
 from lawbook.tools.report.verdict import Verdict, read
-from rich.console import Console
-from rich.table import Table
 
 OTHER = "(shared)"
 """The row of files that belong to no chapter, such as the checks of arguments."""

@@ -113,7 +113,7 @@ def _assignment(name: str, module: str, user: Callable[..., Any], found: LawSour
             # After what it is made of, as the statement runs at once.
             found.helpers[name] = f"{ast.get_source_segment(text, node)}\n"
             return None
-    raise Refusal(f"The law relies on {name} of {module}, which has no source of its own, so no script can stand alone.")
+    raise Refusal(f"The law relies on {name} of {module}, which has no source, so no script can stand alone.")
 
 
 def _names(tree: ast.AST) -> list[str]:

@@ -4,6 +4,7 @@ import pprint
 from typing import Any
 
 import torch
+
 from lawbook.tools.refusal import Refusal
 
 SPECIAL = ("nan", "inf", "-inf")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from lawbook.tools import containment
 from lawbook.tools.expected import BadExpected, read_expected
 from lawbook.tools.record import Record

@@ -65,9 +65,7 @@ class Record:
         elif not any(law["cases"] for law in self.laws) and not any(outcomes[bad] for bad in BAD):
             self.sentence = "nothing was judged: the implementation provides none of the chosen components"
         if self._verdict:
-            self._verdict.write_text(
-                json.dumps(self.verdict(complete), indent=1, sort_keys=True) + "\n", encoding="utf-8"
-            )
+            self._verdict.write_text(json.dumps(_sorted(self.verdict(complete)), indent=1) + "\n", encoding="utf-8")
         self._write({"event": "end", "complete": complete})
         if complete and self._journal:
             self._journal.unlink(missing_ok=True)
@@ -135,6 +133,13 @@ class Record:
         if self._journal:
             with self._journal.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(event) + "\n")
+
+
+def _sorted(tree: Any) -> Any:
+    """Dicts in the order of their keys, so that equal runs write equal files; a counterexample keeps its own order."""
+    if not isinstance(tree, dict):
+        return tree
+    return {key: tree[key] if key == "failure" else _sorted(tree[key]) for key in sorted(tree)}
 
 
 def component_outcome(laws: list[str]) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from torch import Tensor
+
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.implementation import BUILT_IN, CannotLoad, Implementation, built_in, load
 from lawbook.fixtures.tree import floating, leaves
@@ -20,7 +22,6 @@ from lawbook.tools.lawsource import extract
 from lawbook.tools.literal import decode, source
 from lawbook.tools.refusal import Refusal, require_known
 from lawbook.tools.report.verdict import FAILING, Verdict, arguments, number
-from torch import Tensor
 
 UNIVERSAL = {name.removeprefix("test_") for name in vars(UniversalLaws) if name.startswith("test_")}
 MODES = {

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 import pytest
 import torch
+
 from lawbook.fixtures import implementation as implementations
 from lawbook.fixtures.implementation import CannotLoad, Implementation, as_implementation
 from lawbook.spec_tests import load
@@ -16,6 +17,9 @@ from lawbook.spec_tests.running import LawResult, Settings, run_law
 from lawbook.tools import containment, plugin
 from lawbook.tools.expected import BadExpected, shipped
 from lawbook.tools.refusal import Refusal, require_known
+
+SOMETIMES = "sometimes: "
+"""A deviation that not every seed meets is not strict."""
 
 AUTHORITIES = ("torch", "jax")
 """Who says the truth when the reference is on trial, in this order."""
@@ -96,7 +100,10 @@ class LawbookSession:
                 except CannotLoad:
                     self._authorities[name] = None
             found = self._authorities[name]
-            if found is not None and found.function(component) is not None:
+            if found is None or found.function(component) is None:
+                continue
+            # Where a library is known to deviate it is no authority.
+            if not {"agrees_with_reference", "gradient_agrees"} & set(shipped(name).get(component, {})):
                 return found
         return None
 
@@ -162,7 +169,7 @@ class LawbookSession:
             return
         if result.outcome in ("fail", "error"):
             result.outcome, result.reason = "expected_failure", reason
-        elif result.outcome == "pass":
+        elif result.outcome == "pass" and not reason.startswith(SOMETIMES):
             result.outcome = "fail"
             result.reason = result.text = (
                 f"expected to fail ({reason}), but it holds: take it off the expected failures"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.faulty import registry
 from lawbook.fixtures.faulty.impostors import IMPOSTORS

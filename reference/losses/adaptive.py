@@ -4,10 +4,11 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 import torch
+from torch import Tensor
+
 from lawbook.reference.checks import check_axes, check_floating, check_positive, check_shape, check_whole
 from lawbook.reference.losses.classification import check_labels
 from lawbook.reference.losses.distributions import log_softmax
-from torch import Tensor
 
 
 def adaptive_log_softmax(

@@ -1,9 +1,10 @@
 """Losses of independent yes-or-no questions."""
 
 import torch
+from torch import Tensor
+
 from lawbook.reference.checks import check_floating, check_range, check_same_shape
 from lawbook.reference.losses.reduction import reduce
-from torch import Tensor
 
 LOWEST_LOG = -100.0
 

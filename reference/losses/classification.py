@@ -3,6 +3,8 @@
 import math
 
 import torch
+from torch import Tensor
+
 from lawbook.reference.checks import (
     REDUCTIONS,
     check_axes,
@@ -15,7 +17,6 @@ from lawbook.reference.checks import (
 )
 from lawbook.reference.losses.distributions import log_softmax, softmax
 from lawbook.reference.losses.reduction import reduce
-from torch import Tensor
 
 LOWEST_LABEL = 1e-4
 

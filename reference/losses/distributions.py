@@ -1,9 +1,10 @@
 """Distributions over classes, and how far apart two of them are."""
 
 import torch
+from torch import Tensor
+
 from lawbook.reference.checks import REDUCTIONS, check_axis, check_choice, check_floating, check_same_shape
 from lawbook.reference.losses.reduction import reduce
-from torch import Tensor
 
 
 def softmax(x: Tensor, dim: int) -> Tensor:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 import torch
-from lawbook.reference.checks import check_floating
 from torch import Tensor
+
+from lawbook.reference.checks import check_floating
 
 
 def l1_penalty(params: Mapping[str, Tensor], factor: float, skip_bias: bool = True) -> Tensor:

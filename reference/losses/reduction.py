@@ -1,7 +1,8 @@
 """What becomes of a tensor of single losses."""
 
-from lawbook.reference.checks import REDUCTIONS, check_choice, check_floating
 from torch import Tensor
+
+from lawbook.reference.checks import REDUCTIONS, check_choice, check_floating
 
 
 def reduce(loss: Tensor, reduction: str = "mean") -> Tensor:

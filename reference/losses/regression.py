@@ -1,9 +1,10 @@
 """Losses of predicted numbers."""
 
 import torch
+from torch import Tensor
+
 from lawbook.reference.checks import check_floating, check_positive, check_range, check_same_shape
 from lawbook.reference.losses.reduction import reduce
-from torch import Tensor
 
 
 def l1_loss(y_hat: Tensor, y: Tensor, reduction: str = "mean") -> Tensor:

@@ -1,8 +1,9 @@
 """How much two vectors point the same way."""
 
 import torch
-from lawbook.reference.checks import check_axis, check_floating, check_positive
 from torch import Tensor
+
+from lawbook.reference.checks import check_axis, check_floating, check_positive
 
 
 def cosine_similarity(x: Tensor, y: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:

@@ -218,6 +218,7 @@ class TransposedLaws:
     """Laws of a transposed convolution layer over ``axes`` axes."""
 
     axes: ClassVar[int]
+    nan_arguments = ("x",)  # kernels of zeros that a back end adds meet a nan of the weight: 0 · nan
     differentiable = ("x", "weight", "bias")
     twice = True
     prerequisites = ("conv_transpose_output_size",)

@@ -3,11 +3,12 @@
 import math
 
 import torch
+from torch import int64, ones, tensor, zeros
+
 from lawbook.fixtures.cases import losses as cases
 from lawbook.fixtures.published import losses as published
 from lawbook.reference import losses
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require
-from torch import int64, ones, tensor, zeros
 
 LABELS = tensor([0, 2])
 

@@ -1,10 +1,11 @@
 """Laws of distributions over classes and of how far apart two of them are."""
 
 import torch
+from torch import ones, tensor, zeros
+
 from lawbook.fixtures.cases import losses as cases
 from lawbook.reference import losses
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require
-from torch import ones, tensor, zeros
 
 INFINITY = float("inf")
 

@@ -1,10 +1,11 @@
 """Laws of similarity, of the softmax over many classes, of what an objective is put together from, and of accuracy."""
 
 import torch
+from torch import eye, int64, ones, tensor, zeros
+
 from lawbook.fixtures.cases import losses as cases
 from lawbook.reference import losses
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require
-from torch import eye, int64, ones, tensor, zeros
 
 
 class TestCosineSimilarity(Spec):

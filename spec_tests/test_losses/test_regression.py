@@ -3,10 +3,11 @@
 import math
 
 import torch
+from torch import ones, zeros
+
 from lawbook.fixtures.cases import losses as cases
 from lawbook.reference import losses
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require
-from torch import ones, zeros
 
 INVALID = (
     Invalid(ValueError, "a column against a row", y_hat=ones(3, 1), y=zeros(3)),

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from lawbook.tools.refusal import Refusal
 from lawbook.tools.report.terminal import print_failures, print_report
 from lawbook.tools.report.verdict import Verdict, VerdictError, read
-from rich.console import Console
 
 
 def write_reports(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+
 from lawbook.tools.report import summary
 from lawbook.tools.report.terminal import plural, words
 from lawbook.tools.report.verdict import FAILING, JUDGED, Verdict, arguments, figure

@@ -3,11 +3,12 @@
 import shlex
 from pathlib import Path
 
-from lawbook.tools.report import summary
-from lawbook.tools.report.verdict import Verdict, figure
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from lawbook.tools.report import summary
+from lawbook.tools.report.verdict import Verdict, figure
 
 MOST_REASONS = 8
 STYLES = {"pass": "green", "fail": "red", "incomplete": "red", "nothing judged": "yellow"}

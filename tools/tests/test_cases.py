@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 import torch
 from hypothesis import strategies as st
+
 from lawbook.fixtures.cases import convolution, losses, recurrent
 from lawbook.fixtures.cases.kit import SIZES, Case, Domain, Draw, domain
 from lawbook.fixtures.cases.profiles import PROFILES, USUAL

@@ -10,11 +10,12 @@ import textwrap
 import time
 
 import pytest
+from rich.console import Console
+
 from lawbook.tools import check
 from lawbook.tools.journal import Journal, path_of
 from lawbook.tools.refusal import Refusal
 from lawbook.tools.tests import samples
-from rich.console import Console
 
 
 def event(law="agrees_with_reference", outcome="pass", component="softmax"):

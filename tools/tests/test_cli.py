@@ -5,9 +5,10 @@ import subprocess
 import sys
 
 import pytest
+from typer.testing import CliRunner
+
 from lawbook.tools import catalogue, cli
 from lawbook.tools.tests import samples
-from typer.testing import CliRunner
 
 
 def invoke(*arguments):

@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+
 from lawbook.tools import coverage
 from lawbook.tools.report.files import read_coverage
 from lawbook.tools.report.verdict import VerdictError
 from lawbook.tools.tests import samples
-from rich.console import Console
 
 KNOWN = {"losses", "convolution", "sequences"}
 

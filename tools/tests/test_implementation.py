@@ -7,6 +7,7 @@ import types
 import numpy as np
 import pytest
 import torch
+
 from lawbook.fixtures import implementation as implementations
 from lawbook.fixtures.cases.kit import Case, domain
 from lawbook.fixtures.implementation import CannotLoad, Implementation, Raised, Trial, Unfit, as_implementation

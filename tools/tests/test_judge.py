@@ -2,11 +2,12 @@
 
 import math
 
-import lawbook.fixtures.adapters.torch.convolution as torch_convolution
-import lawbook.fixtures.adapters.torch.losses as torch_losses
 import pytest
 import torch
 import torch.nn.functional as F
+
+import lawbook.fixtures.adapters.torch.convolution as torch_convolution
+import lawbook.fixtures.adapters.torch.losses as torch_losses
 from lawbook.fixtures.cases import convolution as convolution_cases
 from lawbook.fixtures.cases import losses as losses_cases
 from lawbook.fixtures.cases.kit import Case, domain

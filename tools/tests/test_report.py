@@ -7,9 +7,10 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
 import pytest
+from rich.console import Console
+
 from lawbook.tools.report import badge, html, junit, markdown, summary, terminal, verdict
 from lawbook.tools.tests import samples
-from rich.console import Console
 
 
 def printed(function, verdict, *more):

@@ -7,6 +7,7 @@ import textwrap
 
 import pytest
 import torch
+
 from lawbook.fixtures.implementation import load
 from lawbook.spec_tests import load as specs
 from lawbook.spec_tests.running import Settings, run_law

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from lawbook.fixtures.cases.kit import domain
 from lawbook.fixtures.faulty import universal
 from lawbook.fixtures.faulty.registry import load as load_faulty

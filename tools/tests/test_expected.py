@@ -1,0 +1,84 @@
+"""Expected failures are read strictly and held strictly."""
+
+import pytest
+
+from lawbook.spec_tests import load
+from lawbook.spec_tests.running import LawResult
+from lawbook.tools.expected import BadExpected, read_expected, shipped
+from lawbook.tools.session import LawbookSession
+
+
+class TestFile:
+    def read(self, tmp_path, content):
+        file = tmp_path / "expected.toml"
+        file.write_bytes(content)
+        return read_expected(file)
+
+    def test_components_laws_and_reasons(self, tmp_path):
+        table = self.read(tmp_path, b'[softmax]\nglobal_state = "seeds itself"\n[lstm]\nlow_precision = "no kernel"\n')
+        assert table == {"softmax": {"global_state": "seeds itself"}, "lstm": {"low_precision": "no kernel"}}
+
+    @pytest.mark.parametrize(
+        ("content", "complaint"),
+        [
+            (b"[softmax", "are not TOML"),
+            (b"\xff\xfe", "are not TOML"),
+            (b'softmax = "all of it"', "must map laws to reasons"),
+            (b"[softmax]\nglobal_state = true", "must map laws to reasons"),
+            (b'[softmax]\nglobal_state = ""', "must map laws to reasons"),
+            (b'[softmax]\nglobal_state = "  "', "must map laws to reasons"),
+            (b'[softmax]\nglobal_state = ["a", "b"]', "must map laws to reasons"),
+        ],
+    )
+    def test_a_damaged_file_is_one_sentence(self, tmp_path, content, complaint):
+        with pytest.raises(BadExpected) as refused:
+            self.read(tmp_path, content)
+        assert complaint in str(refused.value)
+        assert "\n" not in str(refused.value)
+
+    def test_a_missing_file_and_a_folder(self, tmp_path):
+        for path in (tmp_path / "none.toml", tmp_path):
+            with pytest.raises(BadExpected, match="cannot read the expected failures"):
+                read_expected(path)
+
+    @pytest.mark.parametrize("adapter", ["torch", "jax"])
+    def test_what_comes_with_an_adapter_names_components_and_laws_that_exist(self, adapter):
+        specs = load()
+        for component, laws in shipped(adapter).items():
+            assert component in specs
+            assert set(laws) <= set(specs[component].law_names()), component
+
+    @pytest.mark.parametrize("what", ["nothing", "mine.py", "../torch", "a/b", "reference"])
+    def test_others_ship_none(self, what):
+        assert shipped(what) == {}
+
+
+class TestStrictness:
+    def weigh(self, outcome, reason="was that"):
+        session = LawbookSession.__new__(LawbookSession)
+        session._expected = {"softmax": {"global_state": "it seeds itself"}}
+        result = LawResult(outcome, reason=reason, text=reason)
+        session._weigh(result, "softmax", "global_state")
+        return result
+
+    @pytest.mark.parametrize("outcome", ["fail", "error"])
+    def test_a_known_deviation_is_expected(self, outcome):
+        result = self.weigh(outcome)
+        assert (result.outcome, result.reason) == ("expected_failure", "it seeds itself")
+
+    def test_one_that_is_gone_fails(self):
+        result = self.weigh("pass")
+        assert result.outcome == "fail"
+        assert "expected to fail (it seeds itself), but it holds" in result.text
+
+    @pytest.mark.parametrize("outcome", ["crash", "timeout", "not_provided", "not_applicable", "not_run"])
+    def test_a_crash_is_never_expected_and_what_was_not_judged_stays_so(self, outcome):
+        assert self.weigh(outcome).outcome == outcome
+
+    def test_other_laws_are_left_alone(self):
+        session = LawbookSession.__new__(LawbookSession)
+        session._expected = {"softmax": {"global_state": "it seeds itself"}}
+        for component, law in (("softmax", "memory_layout"), ("lstm", "global_state")):
+            result = LawResult("fail")
+            session._weigh(result, component, law)
+            assert result.outcome == "fail"
