@@ -220,3 +220,8 @@ def encode(value: Any) -> Any:
 
 def _encoded_list(x: Any) -> Any:
     return [_encoded_list(part) for part in x] if isinstance(x, list) else number(x)
+
+
+def _is_plain(x: Tensor) -> bool:
+    """Whether a tensor's numbers can be read and written down: dense, real, not quantized, with storage."""
+    return x.layout == torch.strided and not (x.is_quantized or x.is_complex() or x.is_meta)

@@ -57,9 +57,9 @@ def test_laws_run_from_the_installed_wheel_in_any_directory(installed, tmp_path)
         f"assert lawbook.spec_tests.__file__.startswith({str(installed[1])!r})\n\n\n"
         "def softmax(x, dim):\n    return torch.softmax(x, dim)\n"
     )
+    trial = ["--impl", "mine.py", "--component", "softmax", "--verdict", "verdict.json"]
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--pyargs", "lawbook.spec_tests"]
-        + ["--impl", "mine.py", "--component", "softmax", "--verdict", "verdict.json"],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--pyargs", "lawbook.spec_tests", *trial],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(installed[1])},
         capture_output=True,
