@@ -116,7 +116,7 @@ def _traced(error: Exception) -> list[str]:
     """Where in the implementation's own source it raised."""
     if not isinstance(error, Raised) or error.error.__traceback__ is None:
         return []
-    trace = error.error.__traceback__
+    trace: Any = error.error.__traceback__
     places = []
     while trace is not None:
         places.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))

@@ -40,6 +40,7 @@ class Settings:
         device: where the accelerator law computes; None: it is not run.
         authority: when the reference is on trial: who says the truth, by component.
         heartbeat: called before every case, so that a watchdog knows the run is alive.
+        explain: whether a failing case is shrunk and compared with known mistakes; without, only the outcome counts.
     """
 
     profile: str = "default"
@@ -49,6 +50,7 @@ class Settings:
     authority: Callable[[str], Implementation | None] | None = None
     heartbeat: Callable[[], None] = lambda: None
     cases: int = 0
+    explain: bool = True
 
     @property
     def count(self) -> int:
@@ -215,6 +217,8 @@ class LawRun:
             except Exception as error:
                 if not self._true_of_reference(case):
                     raise BadLaw(f"the law {self.law} does not hold for the reference in float64 itself") from error
+                if not self.settings.explain:
+                    raise Broken(error, case, []) from error
                 raise self._smallest(domain, draft, error, seen) from error
 
     def _smallest(self, domain: Domain, draft: Draft, error: Exception, seen: OrderedDict[Any, Case]) -> "Broken":
@@ -330,6 +334,9 @@ class LawRun:
         return drafts(self.spec_class.name, domain, self.settings.seed, self.settings.count)
 
     def _failed(self, broken: "Broken") -> LawResult:
+        if not self.settings.explain:
+            wrong = isinstance(broken.error, LawBroken | Unfit | AssertionError)
+            return LawResult("fail" if wrong else "error", self.judged + 1, reason=str(broken.error))
         failure = describe(self, broken.error, broken.case, broken.seen)
         outcome = "error" if failure.kind == "error" else "fail"
         return LawResult(

@@ -4,7 +4,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -91,20 +91,20 @@ class Spec(UniversalLaws):
         prerequisites: components to look at first when this one fails.
     """
 
-    component: ClassVar[Callable[..., Any]]
-    cases: ClassVar[Domain]
-    differentiable: ClassVar[tuple[str, ...]] = ()
-    twice: ClassVar[bool] = False
-    invalid: ClassVar[tuple[Invalid, ...]] = ()
-    edges: ClassVar[tuple[dict[str, Any], ...]] = ()
-    extremes: ClassVar[Domain | None] = None
-    nan_arguments: ClassVar[tuple[str, ...] | None] = None
-    low_precisions: ClassVar[tuple[torch.dtype, ...]] = (torch.bfloat16, torch.float16)
-    declines: ClassVar[dict[str, str]] = {}
-    prerequisites: ClassVar[tuple[str, ...]] = ()
+    component: Callable[..., Any]
+    cases: Domain
+    differentiable: tuple[str, ...] = ()
+    twice: bool = False
+    invalid: tuple[Invalid, ...] = ()
+    edges: tuple[dict[str, Any], ...] = ()
+    extremes: Domain | None = None
+    nan_arguments: tuple[str, ...] | None = None
+    low_precisions: tuple[torch.dtype, ...] = (torch.bfloat16, torch.float16)
+    declines: dict[str, str] = {}
+    prerequisites: tuple[str, ...] = ()
 
-    name: ClassVar[str]
-    chapter: ClassVar[str]
+    name: str
+    chapter: str
     skip = skip_case
 
     # Set for every trial.

@@ -20,6 +20,23 @@ from lawbook.spec_tests.oracle import products, settle
 class UniversalLaws:
     """Laws that every Spec inherits. ``impl`` is the component on trial, ``case`` one input."""
 
+    # What a Spec declares and a trial sets; see there.
+    oracle: Any
+    dtype: torch.dtype
+    device: Any
+    tried: int
+    skip: Any
+    differentiable: tuple[str, ...]
+    invalid: tuple[Any, ...]
+    edges: tuple[dict[str, Any], ...]
+    low_precisions: tuple[torch.dtype, ...]
+    nan_arguments: tuple[str, ...] | None
+    rows: Any
+    batch: Any
+    lacks_dtype: Any
+    refuses_dtype: Any
+    name: str
+
     def test_agrees_with_reference(self, impl: Trial, case: Case) -> Any:
         """The result is the reference's, row by row, within what rounding may do."""
         return self.oracle.check_value(impl(case), case, self.rows(case))

@@ -64,9 +64,9 @@ class Request:
             "--law-timeout": self.law_timeout,
             "--memory-limit": self.memory_limit,
         }
-        for option, value in optional.items():
-            if value is not None:
-                line += [option, str(value)]
+        for option, chosen in optional.items():
+            if chosen is not None:
+                line += [option, str(chosen)]
         return line
 
     def blank_verdict(self) -> Verdict:
@@ -277,7 +277,7 @@ class Run:
     def _show(self, progress: Progress, task: Any) -> None:
         self.journal.follow()
         failures = self.journal.failures
-        fields = {"failures": f"{failures} failed" if failures else ""}
+        fields: dict[str, Any] = {"failures": f"{failures} failed" if failures else ""}
         if self.journal.laws:
             last = self.journal.laws[-1]
             fields["description"] = f"{last['component']} · {words(last['law'])}"

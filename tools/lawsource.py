@@ -31,7 +31,7 @@ class LawSource:
         return "\n".join([*self.helpers.values(), *self.members.values()])
 
 
-def extract(spec: type, law: str) -> LawSource:
+def extract(spec: Any, law: str) -> LawSource:
     """The law, the methods and constants of its Spec that it uses, and the functions of its module that it calls."""
     found = LawSource()
     _member(spec, f"test_{law}", spec.law(law), found)

@@ -119,9 +119,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.stash[RUN].stop(str(refusal))
         items.clear()
         return
-    kept, dropped = [], []
+    kept: list[pytest.Item] = []
+    dropped: list[pytest.Item] = []
     for item in items:
-        spec = getattr(item, "cls", None)
+        spec: Any = getattr(item, "cls", None)
         if not is_law(item):
             kept.append(item)
             continue
@@ -229,7 +230,7 @@ class Recorder:
         """One law is done."""
         for name, value in report.user_properties:
             if name == PROPERTY and (report.when == "call" or report.when == "???"):
-                self.record.add(json.loads(value))
+                self.record.add(json.loads(str(value)))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:

@@ -209,7 +209,7 @@ class Script:
     def _value(self) -> dict[str, Any]:
         return {} if self.kind in ("error", "other") else {"contract": self._contract()}
 
-    _layout = _repeat = _value
+    _repeat = _value
 
     def _device(self) -> dict[str, Any]:
         name = self.verdict["device"]
@@ -355,7 +355,7 @@ def _encoded_leaves(tree: dict[str, Any], path: str = "") -> Iterator[tuple[str,
         elif "dict" in value:
             yield from _encoded_leaves(value["dict"], here)
         else:
-            yield from _encoded_leaves(dict(enumerate(value["tuple"])), here)
+            yield from _encoded_leaves({str(i): part for i, part in enumerate(value["tuple"])}, here)
 
 
 def _is_file(where: str) -> bool:

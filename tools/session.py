@@ -29,7 +29,7 @@ class LawbookSession:
     """One worker's part of a trial."""
 
     def __init__(self, session: pytest.Session, run: containment.Run):
-        config = session.config
+        config: Any = session.config
         self._session = session
         self._run = run
         self._option = config.option
@@ -57,7 +57,8 @@ class LawbookSession:
         """Refuse expected failures of components and laws that do not exist: they would never be looked at."""
         if not self._expected:
             return
-        collected = {item.cls.name: item.cls for item in self._session.items if plugin.is_law(item)}
+        items: list[Any] = self._session.items
+        collected = {item.cls.name: item.cls for item in items if plugin.is_law(item)}
         specs = {**load(), **collected}
         try:
             require_known("component", self._expected, specs, "of the expected failures")

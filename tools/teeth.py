@@ -44,7 +44,7 @@ class Bite:
 
 def judge_faulty(spec: type[Spec], known: Faulty, settings: Settings | None = None) -> Bite:
     """Whether each law that must reject a faulty implementation does."""
-    settings = settings or Settings(device=device("simulated"))
+    settings = settings or Settings(device=device("simulated"), explain=False)
     implementation = Implementation([{known.component: known.function}], known.name)
     started = time.perf_counter()
     outcomes = {law: run_law(spec, law, implementation, settings).outcome for law in known.rejected_by}
@@ -60,7 +60,7 @@ def judge_faulty(spec: type[Spec], known: Faulty, settings: Settings | None = No
 
 def judge_impostor(spec: type[Spec], name: str, settings: Settings | None = None) -> Bite:
     """The first law that rejects an impostor; ``same`` when it gives the reference's own answers and gradients."""
-    settings = settings or Settings()
+    settings = settings or Settings(explain=False)
     started = time.perf_counter()
 
     def fresh() -> Implementation:

@@ -1,7 +1,7 @@
 """What the recurrent components share: the parameters' names, their checks, and one step of each kind."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -9,7 +9,8 @@ from torch import Tensor
 from lawbook.reference.checks import check_axes, check_choice, check_floating, check_integer, check_shape
 
 Parameters: TypeAlias = dict[str, Tensor]
-State: TypeAlias = Tensor | tuple[Tensor, Tensor]
+# A hidden state, or an LSTM's pair of hidden state and cell.
+State: TypeAlias = Any
 
 KINDS = ("rnn", "gru", "lstm")
 GATES = {"rnn": ("h",), "gru": ("z", "r", "h"), "lstm": ("i", "f", "o", "c")}

@@ -1,7 +1,7 @@
 """What training a recurrent network needs: gradients through time, whole and truncated, and their clipping."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -52,7 +52,7 @@ def clip_gradients(grads: Gradients, theta: float) -> Gradients:
         check_dtype(f"grads[{key}]", gradient, named[0][1].dtype)
     check_positive("theta", theta)
     factor = _clipping_factor([gradient for _, gradient in named], theta)
-    clipped = {key: gradient.clone() if factor is None else gradient * factor for key, gradient in named}
+    clipped: Any = {key: gradient.clone() if factor is None else gradient * factor for key, gradient in named}
     return clipped if isinstance(grads, dict) else type(grads)(clipped.values())
 
 

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import full, ones, tensor, zeros
 
-from lawbook.fixtures.cases import losses as cases
+from lawbook.fixtures.cases import losses as domains
 from lawbook.fixtures.published import losses as published
 from lawbook.reference import losses
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require
@@ -23,8 +23,8 @@ def _samples(case, **scores):
 
 class TestBceLoss(Spec):
     component = losses.bce_loss
-    extremes = cases.certain
-    cases = cases.bce_loss
+    extremes = domains.certain
+    cases = domains.bce_loss
     differentiable = ("p", "t")
     twice = True
     declines = {"nan_not_hidden": "the contract refuses nan: it is no probability"}
@@ -93,8 +93,8 @@ class TestBceLoss(Spec):
 
 class TestBceWithLogits(Spec):
     component = losses.bce_with_logits
-    extremes = cases.bce_with_logits_extremes
-    cases = cases.bce_with_logits
+    extremes = domains.bce_with_logits_extremes
+    cases = domains.bce_with_logits
     differentiable = ("x",)
     twice = True
     invalid = (
@@ -162,8 +162,8 @@ class TestBceWithLogits(Spec):
 
 class TestFocalLoss(Spec):
     component = losses.focal_loss
-    extremes = cases.focal_loss_extremes
-    cases = cases.focal_loss
+    extremes = domains.focal_loss_extremes
+    cases = domains.focal_loss
     differentiable = ("p",)
     twice = True
     prerequisites = ("bce_loss",)

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import int64, ones, tensor, zeros
 
-from lawbook.fixtures.cases import losses as cases
+from lawbook.fixtures.cases import losses as domains
 from lawbook.fixtures.published import losses as published
 from lawbook.reference import losses
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require
@@ -38,8 +38,8 @@ def _weights(case, classes):
 
 class TestCrossEntropy(Spec):
     component = losses.cross_entropy
-    extremes = cases.cross_entropy_extremes
-    cases = cases.cross_entropy
+    extremes = domains.cross_entropy_extremes
+    cases = domains.cross_entropy
     differentiable = ("logits", "target")
     twice = True
     prerequisites = ("log_softmax", "nll_loss")
@@ -153,7 +153,7 @@ class TestCrossEntropy(Spec):
 
 class TestNllLoss(Spec):
     component = losses.nll_loss
-    cases = cases.nll_loss
+    cases = domains.nll_loss
     differentiable = ("log_probs",)
     twice = True
     invalid = (
@@ -209,7 +209,7 @@ class TestNllLoss(Spec):
 
 class TestProbabilityCrossEntropy(Spec):
     component = losses.probability_cross_entropy
-    cases = cases.probability_cross_entropy
+    cases = domains.probability_cross_entropy
     differentiable = ("y_hat",)
     twice = True
     invalid = (
@@ -242,8 +242,8 @@ class TestProbabilityCrossEntropy(Spec):
 
 class TestSoftmaxCrossEntropyGradient(Spec):
     component = losses.softmax_cross_entropy_gradient
-    extremes = cases.softmax_cross_entropy_gradient_extremes
-    cases = cases.softmax_cross_entropy_gradient
+    extremes = domains.softmax_cross_entropy_gradient_extremes
+    cases = domains.softmax_cross_entropy_gradient
     differentiable = ("logits",)
     prerequisites = ("softmax",)
     invalid = (
@@ -274,8 +274,8 @@ class TestSoftmaxCrossEntropyGradient(Spec):
 
 class TestSequenceCrossEntropy(Spec):
     component = losses.sequence_cross_entropy
-    extremes = cases.sequence_cross_entropy_extremes
-    cases = cases.sequence_cross_entropy
+    extremes = domains.sequence_cross_entropy_extremes
+    cases = domains.sequence_cross_entropy
     differentiable = ("logits",)
     twice = True
     prerequisites = ("cross_entropy",)
@@ -326,8 +326,8 @@ class TestSequenceCrossEntropy(Spec):
 
 class TestSymmetricCrossEntropy(Spec):
     component = losses.symmetric_cross_entropy
-    extremes = cases.symmetric_cross_entropy_extremes
-    cases = cases.symmetric_cross_entropy
+    extremes = domains.symmetric_cross_entropy_extremes
+    cases = domains.symmetric_cross_entropy
     differentiable = ("logits",)
     twice = True
     prerequisites = ("cross_entropy", "softmax")

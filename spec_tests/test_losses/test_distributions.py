@@ -3,7 +3,7 @@
 import torch
 from torch import ones, tensor, zeros
 
-from lawbook.fixtures.cases import losses as cases
+from lawbook.fixtures.cases import losses as domains
 from lawbook.reference import losses
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require
 
@@ -12,8 +12,8 @@ INFINITY = float("inf")
 
 class TestSoftmax(Spec):
     component = losses.softmax
-    extremes = cases.softmax_extremes
-    cases = cases.softmax
+    extremes = domains.softmax_extremes
+    cases = domains.softmax
     differentiable = ("x",)
     twice = True
     invalid = (
@@ -66,8 +66,8 @@ class TestSoftmax(Spec):
 
 class TestLogSoftmax(Spec):
     component = losses.log_softmax
-    extremes = cases.softmax_extremes
-    cases = cases.softmax
+    extremes = domains.softmax_extremes
+    cases = domains.softmax
     differentiable = ("x",)
     twice = True
     prerequisites = ("softmax",)
@@ -104,7 +104,7 @@ class TestLogSoftmax(Spec):
 
 class TestDistributionCrossEntropy(Spec):
     component = losses.distribution_cross_entropy
-    cases = cases.distribution_cross_entropy
+    cases = domains.distribution_cross_entropy
     differentiable = ("p", "q")
     twice = True
     invalid = (
@@ -151,7 +151,7 @@ def _with_zero(x):
 
 class TestKlDivergence(Spec):
     component = losses.kl_divergence
-    cases = cases.kl_divergence
+    cases = domains.kl_divergence
     differentiable = ("log_input", "target")
     twice = True
     invalid = (

