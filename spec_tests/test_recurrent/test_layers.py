@@ -184,7 +184,8 @@ class LayerLaws:
         known value. By Hoeffding's inequality the share of zeros errs by more than 0.1 with a chance below
         2 exp(−2 · 1920 · 0.01) < 5e-17, and two slices of 80 elements or more agree with one below 0.625⁸⁰ < 1e-16.
         """
-        rate, seed = (0.25, 0.5, 0.75)[case.seed % 3], case.seed % 1000
+        # Few seeds, so that back ends which compile them in are not asked for too much.
+        rate, seed = ((0.25, 1), (0.5, 2), (0.75, 3))[case.seed % 3]
         steps, batch, hidden = 8, 10, 24
         low, high, shown = self.transparent(case, hidden)
         given = case.but(
@@ -204,7 +205,7 @@ class LayerLaws:
         for axis, what in enumerate(("steps", "samples", "units")):
             a, b = dropped.select(axis, 0), dropped.select(axis, 1)
             require(bool((a != b).any()), f"the same elements are dropped for different {what}")
-        again, other = impl(given)[0], impl(given, seed=seed + 1)[0]
+        again, other = impl(given)[0], impl(given, seed=seed + 10)[0]
         require(torch.equal(again, output), "the same seed drops other elements")
         require(not torch.equal(other == 0, dropped), "another seed drops the same elements")
         return output, torch.where(dropped, 0, shown(1 / (1 - rate)))
