@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.implementation import Raised, Unfit, words
-from lawbook.spec_tests.diagnosis import diagnose
+from lawbook.spec_tests.diagnosis import Diagnosis, diagnose
 from lawbook.spec_tests.judge import LawBroken
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ def describe(run: "LawRun", error: Exception, case: Case, seen: list[Case]) -> F
     evidence = dict(getattr(error, "evidence", {}))
     arguments = evidence.pop("case", None) or case.arguments
     headline, kind = _headline(error, evidence)
-    diagnosis = diagnose(run, seen or [case])
+    # An exception is its own explanation.
+    diagnosis = Diagnosis(1, 1, None) if isinstance(error, Raised) else diagnose(run, seen or [case])
     lines = [
         f"{spec.name} · {run.law.replace('_', ' ')} · chapter {spec.chapter}{_source(spec)}",
         f"  the law: {spec.laws()[run.law]}",
@@ -78,7 +79,8 @@ def describe(run: "LawRun", error: Exception, case: Case, seen: list[Case]) -> F
         lines += _shown_values(evidence)
     lines += _traced(error)
     if diagnosis.hint:
-        lines.append(f"  On all {diagnosis.failing} failing cases this equals a known mistake: {diagnosis.hint}.")
+        which = f"all {diagnosis.failing} failing cases" if diagnosis.failing > 1 else "the one failing case"
+        lines.append(f"  On {which} this equals a known mistake: {diagnosis.hint}.")
     lines.append(f"  reproduce: lawbook reproduce VERDICT {spec.name} {run.law}")
     share = evidence["error"] / evidence["allowed"] if evidence.get("allowed") else math.inf
     return Failure(
@@ -122,7 +124,10 @@ def _traced(error: Exception) -> list[str]:
         places.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
         trace = trace.tb_next
     own = [place for place in places if "lawbook" not in place[0] and "fixtures/implementation" not in place[0]]
-    file, line = (own or places)[-1 if not own else 0]
+    if not own:
+        # The call itself failed, on its arguments' names most likely: there is no line of the implementation's to show.
+        return []
+    file, line = own[0]
     return [f"  raised in {file.rpartition('/')[2]}, line {line}"]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from lawbook.fixtures.cases.kit import Case, Domain, Draft
-from lawbook.fixtures.implementation import Implementation, Raised, Trial, Unfit
+from lawbook.fixtures.implementation import Implementation, NoGradients, Raised, Trial, Unfit
 from lawbook.fixtures.tree import is_floating, leaves, map_leaves, ordered
 from lawbook.spec_tests import globals_guard
 from lawbook.spec_tests.devices import Device
@@ -160,6 +160,8 @@ class LawRun:
             self._single() if domain is None else self._over(domain)
         except Broken as broken:
             return self._failed(broken)
+        except NoGradients as error:
+            return LawResult("not_applicable", reason=str(error))
         except BadLaw as error:
             return LawResult("error", self.judged, reason=f"lawbook itself is wrong: {error}", text=str(error))
         except Exception as error:
@@ -200,6 +202,8 @@ class LawRun:
         except (LawBroken, Raised, Unfit, AssertionError) as error:
             arguments = getattr(error, "arguments", None) or getattr(error, "evidence", {}).get("case") or {}
             raise Broken(error, Case(arguments, self.settings.dtype), []) from None
+        except NoGradients:
+            raise
         except Exception as error:
             raise Broken(error, Case({}, self.settings.dtype), []) from error
         self.judged = max(1, self.spec.tried)
@@ -212,7 +216,7 @@ class LawRun:
             case = seen[draft.key] = self._case(domain, draft)
             try:
                 self.evaluate(case)
-            except BadLaw:
+            except (BadLaw, NoGradients):
                 raise
             except Exception as error:
                 if not self._true_of_reference(case):
@@ -230,7 +234,7 @@ class LawRun:
             return Broken(error, seen[draft.key], broken)
         failing: dict[Any, Exception] = {draft.key: error}
         last = [draft.key]
-        budget = [self.settings.count]
+        budget = [self.settings.count // 2]
 
         reached = []
 
@@ -255,7 +259,7 @@ class LawRun:
             draw(self.spec_class.name, domain, self.settings.seed, draft.round, body)
         case, error = seen[last[0]], failing[last[0]]
         if isinstance(error, LawBroken | Raised | Unfit | AssertionError):
-            case, error = shrink_values(case, error, self._evaluate_fairly, budget=self.settings.count)
+            case, error = shrink_values(case, error, self._evaluate_fairly, budget=self.settings.count // 2)
         return Broken(error, case, broken)
 
     def evaluate(self, case: Case) -> None:

@@ -12,6 +12,7 @@ from lawbook.fixtures import implementation as implementations
 from lawbook.fixtures.cases.kit import Case, domain
 from lawbook.fixtures.implementation import CannotLoad, Implementation, Raised, Trial, Unfit, as_implementation
 from lawbook.reference import losses
+from lawbook.spec_tests.spec import require
 from lawbook.spec_tests.test_losses import TestSoftmax as SoftmaxSpec
 from lawbook.tools.tests.specimens import adapter, double, implementation, judge, spec, trial
 
@@ -212,6 +213,15 @@ class TestNumPy:
     def test_without_vjp_gradients_do_not_apply(self, law):
         result = judge(SOFTPLUS, law, self.numpy())
         assert (result.outcome, result.reason) == ("not_applicable", "specimen offers no gradients")
+
+    def test_an_own_law_about_gradients_does_not_apply_either(self):
+        def slope(self, impl, case):
+            """The slope lies between 0 and 1."""
+            require((impl.vjp(case, [torch.ones_like(case.x)])[1]["x"] > 0).all(), "it falls")
+
+        of = spec(softplus, small, differentiable=("x",), test_slope=slope)
+        assert judge(of, "slope", softplus).outcome == "pass"
+        assert judge(of, "slope", self.numpy()).outcome == "not_applicable"
 
     def test_what_is_written_to_an_argument_is_seen(self):
         def spoil(x):
