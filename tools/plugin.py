@@ -57,14 +57,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Any:
-    """A trial runs in workers, grouped so that one worker judges all laws of a component."""
+    """A trial runs in workers; stretches of neighbouring laws go to one of them."""
     option = config.option
     if option.impl and not hasattr(config, "workerinput") and hasattr(option, "numprocesses"):
         if not option.collectonly and not option.usepdb:
             if option.numprocesses in (None, 0):
                 option.numprocesses = 1
             if option.dist == "no":
-                option.dist = "loadscope"
+                # Not by class: xdist loses its way when workers die while others are starting.
+                option.dist = "load"
             if option.maxworkerrestart is None:
                 option.maxworkerrestart = "10000"
         if option.explore:

@@ -1,0 +1,62 @@
+"""The examples do what they are there for: one file is right throughout, five are wrong in one way each."""
+
+from pathlib import Path
+
+import pytest
+
+from lawbook.fixtures.implementation import load as load_implementation
+from lawbook.spec_tests import load
+from lawbook.tools.tests.specimens import judge
+
+ROOT = Path(__file__).resolve().parents[2]
+SPECS = load()
+SCRATCH = load_implementation(str(ROOT / "examples" / "scratch_numpy.py"))
+PROVIDED = [name for name in SPECS if SCRATCH.function(name)]
+MISTAKES = {
+    "softmax_batch_axis": ("softmax", "normalized over the batch in place of the classes"),
+    "cross_entropy_mean": ("cross_entropy", "the weighted mean divides by the number of samples"),
+    "conv2d_flipped": ("conv2d", "the kernel is flipped: a convolution of mathematics, not a cross-correlation"),
+    "lstm_gates": ("lstm_cell", "two gates have changed places"),
+    "clip_each": ("clip_gradients", "every tensor is measured by itself"),
+}
+
+
+def example(name):
+    return load_implementation(str(ROOT / "examples" / "mistakes" / f"{name}.py"))
+
+
+@pytest.mark.parametrize("name", PROVIDED)
+def test_the_students_numpy_file_is_right(name):
+    results = {law: judge(SPECS[name], law, SCRATCH) for law in SPECS[name].law_names()}
+    wrong = {law: result.text for law, result in results.items() if result.outcome in ("fail", "error")}
+    assert wrong == {}
+    assert results["agrees_with_reference"].outcome == "pass"
+    assert results["low_precision"].outcome in ("pass", "not_applicable")
+
+
+def test_it_provides_seventeen_components_of_three_chapters():
+    assert len(PROVIDED) == 17
+    assert {SPECS[name].chapter for name in PROVIDED} == {"losses", "convolution", "recurrent"}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_students_mistake_is_found_and_named(name):
+    component, hint = MISTAKES[name]
+    result = judge(SPECS[component], "agrees_with_reference", example(name))
+    assert (result.outcome, result.failure.hint) == ("fail", hint)
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_students_mistake_is_the_only_one(name):
+    """Form, inputs, memory, refusals and global state are as they should be: what is wrong is the answer."""
+    component, _ = MISTAKES[name]
+    for law in ("inputs_unmodified", "no_aliasing", "global_state"):
+        assert judge(SPECS[component], law, example(name)).outcome == "pass", law
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_what_the_documentation_shows_is_what_a_student_reads(name):
+    shown = (ROOT / "docs" / "failures.md").read_text(encoding="utf-8")
+    result = judge(SPECS[MISTAKES[name][0]], "agrees_with_reference", example(name))
+    missing = [line for line in result.text.splitlines() if line.strip() and line.strip() not in shown]
+    assert missing == []
