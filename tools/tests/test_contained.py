@@ -188,10 +188,8 @@ def test_two_runs_give_the_same_verdict_whatever_the_workers(tmp_path):
 
 
 def test_interrupted_run_is_not_green_and_loses_nothing(tmp_path):
-    source = (
-        CALM
-        + "\nimport time\n\ndef mse_loss(y_hat, y, reduction='mean'):\n    time.sleep(1)\n    return (y_hat - y).square().mean()\n"
-    )
+    slow = "def mse_loss(y_hat, y, reduction='mean'):\n    time.sleep(1)\n    return (y_hat - y).square().mean()\n"
+    source = f"{CALM}\n\nimport time\n\n\n{slow}"
     process = subprocess.Popen(
         trial(tmp_path, source, "-n", "1", "--component", "softmax", "--component", "mse_loss"),
         cwd=tmp_path,
