@@ -109,6 +109,16 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["lawbook_seed"] = node.config.option.law_seed
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Trials have a scheduler of their own, which outlives its workers."""
+    if not config.option.impl or config.option.dist != "loadscope":
+        return None
+    from lawbook.tools.scheduling import LawScheduling
+
+    return LawScheduling(config, log)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the chosen chapters, components and laws."""
     chosen = config.option
