@@ -117,7 +117,7 @@ class LayerLaws:
         """Running the first steps and then the rest from the state reached is running all of them."""
         case = self.one_way(case)
         x = swap_layout(case, case.x)
-        at = 1 + case.seed % (len(x) - 1)
+        at = len(x) // 2
         first, state = impl(case, x=swap_layout(case, x[:at]))
         second, final = impl(case, x=swap_layout(case, x[at:]), state=state)
         return (torch.cat([first, second], 1 if case.batch_first else 0), final), impl(case)

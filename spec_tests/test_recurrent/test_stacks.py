@@ -103,7 +103,7 @@ class TestRnnLanguageModel(Spec):
 
     def test_state_carries_everything(self, impl, case):
         """Reading the first tokens and then the rest from the state reached is reading all of them."""
-        at = 1 + case.seed % (case.tokens.shape[1] - 1)
+        at = case.tokens.shape[1] // 2
         first, state = impl(case, tokens=case.tokens[:, :at])
         second, final = impl(case, tokens=case.tokens[:, at:], state=state)
         return (torch.cat([first, second]), final), impl(case)
