@@ -9,8 +9,11 @@ and the *yardstick* what rounding alone may do to this case: the largest, over t
 
     |reference in the working dtype − truth|,    at the inputs and at two inputs moved by one unit in the last place,
     |truth at the moved inputs − truth|,
-    |reference with every operation rounded at random − truth|,    twice (see rounding.py), and fourteen times more before
-                                                                   a result that is close to passing is rejected.
+    |reference with every operation rounded at random − truth|,    twice (see rounding.py),
+
+and, before a result that is close to passing is rejected, fourteen times more, and
+
+    |reference with every sum taken term by term in float32 − truth|,    forwards and backwards.
 
 Results below the dtype's smallest normal number count as zero: flushing them is legal.
 """
@@ -26,7 +29,7 @@ from torch import Tensor
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.implementation import Raised
 from lawbook.fixtures.tree import is_floating, leaves, map_leaves, ordered, values
-from lawbook.spec_tests.rounding import RandomRounding
+from lawbook.spec_tests.rounding import RandomRounding, SequentialSums
 
 FACTOR = 8.0
 ULPS = 2.0
@@ -125,6 +128,10 @@ def _thorough(evaluate: Evaluate, case: Case, truth: Any, quick: Spreads) -> Spr
     found = list(quick)
     for k in range(MORE_ROUNDINGS):
         _widen(found, _rounded(evaluate, case, 2 + k), numbers(truth), case.dtype)
+    for backwards in (False, True):
+        with SequentialSums(backwards):
+            there = _attempt(evaluate, case.to(torch.float64))
+        _widen(found, there, numbers(truth), case.dtype)
     return found
 
 

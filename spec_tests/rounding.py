@@ -7,6 +7,7 @@ in the last place of g, however small the difference is. Perturbing every operat
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -130,3 +131,30 @@ class RandomRounding(TorchDispatchMode):
             return x
         signs = torch.randint(0, 2, x.shape, generator=self._generator, dtype=x.dtype)
         return x * (1 + self._half * (2 * signs - 1))
+
+
+class SequentialSums(TorchDispatchMode):
+    """Takes every sum one term after the other in float32, the whole computation being in float64.
+
+    Where terms are alike, the roundings of a running sum all go one way, which rounding at random hardly ever shows.
+    """
+
+    def __init__(self, backwards: bool):
+        super().__init__()
+        self._backwards = backwards
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = function(*args, **(kwargs or {}))
+        if function.overloadpacket.__name__ not in ("sum", "mean") or not args[0].is_floating_point():
+            return result
+        total = self._sum(args[0], args[1] if len(args) > 1 else None, result.shape)
+        return total / (args[0].numel() / total.numel()) if function.overloadpacket.__name__ == "mean" else total
+
+    def _sum(self, x: Tensor, axes: Any, shape: torch.Size) -> Tensor:
+        axes = [axis % x.ndim for axis in axes] if axes else list(range(x.ndim))
+        if x.numel() == 0 or not axes:
+            return x.sum(axes) if axes else x.clone()
+        kept = [axis for axis in range(x.ndim) if axis not in axes]
+        terms = x.permute(*kept, *axes).reshape(shape.numel(), -1).float().numpy()
+        terms = terms[:, ::-1] if self._backwards else terms
+        return torch.from_numpy(np.cumsum(terms, axis=1)[:, -1].copy()).to(x.dtype).reshape(shape)

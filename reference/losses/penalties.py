@@ -28,7 +28,7 @@ def l1_penalty(params: Mapping[str, Tensor], factor: float, skip_bias: bool = Tr
 
     Source: note 002 §6.3.3.
     """
-    return factor * _total({name: w.abs().sum() for name, w in _checked(params).items()}, skip_bias)
+    return factor * _joined(params, skip_bias).abs().sum()
 
 
 def l2_penalty(params: Mapping[str, Tensor], factor: float, skip_bias: bool = True) -> Tensor:
@@ -53,7 +53,7 @@ def l2_penalty(params: Mapping[str, Tensor], factor: float, skip_bias: bool = Tr
 
     Source: note 002 §6.3.3.
     """
-    return 0.5 * factor * _total({name: w.square().sum() for name, w in _checked(params).items()}, skip_bias)
+    return 0.5 * factor * _joined(params, skip_bias).square().sum()
 
 
 def regularized_objective(loss: Tensor, penalties: Sequence[Tensor]) -> Tensor:
@@ -84,16 +84,11 @@ def regularized_objective(loss: Tensor, penalties: Sequence[Tensor]) -> Tensor:
     return torch.stack(list(terms.values())).sum()
 
 
-def _checked(params: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+def _joined(params: Mapping[str, Tensor], skip_bias: bool) -> Tensor:
     if not isinstance(params, Mapping):
         raise TypeError(f"params must map names to tensors, got {type(params).__name__}")
     for name, parameter in params.items():
         check_floating(f"params[{name!r}]", parameter)
-    return params
-
-
-def _total(sums: Mapping[str, Tensor], skip_bias: bool) -> Tensor:
-    kept = [value for name, value in sums.items() if not (skip_bias and "bias" in name)]
-    if kept:
-        return torch.stack(kept).sum()
-    return torch.zeros_like(next(iter(sums.values()))) if sums else torch.zeros(())
+    # Cut to nothing, a parameter that is left out still gives the sum its dtype.
+    kept = [w.flatten()[: 0 if skip_bias and "bias" in name else None] for name, w in params.items()]
+    return torch.cat(kept) if kept else torch.zeros(0)
