@@ -22,7 +22,7 @@ from lawbook.spec_tests.drawing import case_of, drafts, draw
 from lawbook.spec_tests.failures import Failure, describe
 from lawbook.spec_tests.judge import LawBroken, compare, spread
 from lawbook.spec_tests.oracle import Oracle, settle
-from lawbook.spec_tests.shrinking import shrink_values
+from lawbook.spec_tests.shrinking import EXPLAINED, Shrinking
 from lawbook.spec_tests.spec import Spec, skip_case
 from lawbook.spec_tests.universal import UniversalLaws
 
@@ -230,36 +230,16 @@ class LawRun:
         # The failing case and its neighbours in the drawing tell whether a known mistake explains them all.
         others = [self._case(domain, other) for other in self._drafts(domain)[:TRIED]]
         broken = [seen[draft.key], *(case for case in others if case is not seen[draft.key])]
-        if not isinstance(error, LawBroken | Raised | Unfit | AssertionError):
-            return Broken(error, seen[draft.key], broken)
-        failing: dict[Any, Exception] = {draft.key: error}
-        last = [draft.key]
-        budget = [self.settings.count // 2]
-
-        reached = []
-
-        def body(draft: Draft) -> None:
-            if draft.key in failing:
-                reached.append(draft.key)
-                last[:] = [draft.key]
-                raise failing[draft.key]
-            if not reached or draft.key in seen or budget[0] <= 0:
-                return
-            budget[0] -= 1
-            case = seen[draft.key] = self._case(domain, draft)
-            try:
-                self._evaluate_fairly(case)
-            except Exception as error:
-                failing[draft.key] = error
-                last[:] = [draft.key]
-                raise
-
-        # The same seed leads Hypothesis through the same drafts to the one that failed, and on from there.
-        with contextlib.suppress(Exception):
-            draw(self.spec_class.name, domain, self.settings.seed, draft.round, body)
-        case, error = seen[last[0]], failing[last[0]]
-        if isinstance(error, LawBroken | Raised | Unfit | AssertionError):
-            case, error = shrink_values(case, error, self._evaluate_fairly, budget=self.settings.count // 2)
+        case = seen[draft.key]
+        if isinstance(error, EXPLAINED):
+            shrinking = Shrinking(
+                make=lambda other: self._case(domain, other),
+                evaluate=self._evaluate_fairly,
+                draw=lambda round_, body: draw(self.spec_class.name, domain, self.settings.seed, round_, body),
+                replay=domain.replayed,
+                budget=self.settings.count // 2,
+            )
+            case, error = shrinking.smallest(draft, error, seen)
         return Broken(error, case, broken)
 
     def evaluate(self, case: Case) -> None:

@@ -64,7 +64,7 @@ def pytest_cmdline_main(config: pytest.Config) -> Any:
             if option.numprocesses in (None, 0):
                 option.numprocesses = 1
             if option.dist == "no":
-                # Not by class: xdist loses its way when workers die while others are starting.
+                # Not by class (loadscope): there xdist hands finished classes out again when a worker dies, and hangs.
                 option.dist = "load"
             if option.maxworkerrestart is None:
                 option.maxworkerrestart = "10000"
@@ -107,16 +107,6 @@ def pytest_configure_node(node: Any) -> None:
     """Tell every worker where the run keeps its marks."""
     node.workerinput["lawbook_run"] = str(node.config.stash[RUN].folder)
     node.workerinput["lawbook_seed"] = node.config.option.law_seed
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Trials have a scheduler of their own, which outlives its workers."""
-    if not config.option.impl or config.option.dist != "loadscope":
-        return None
-    from lawbook.tools.scheduling import LawScheduling
-
-    return LawScheduling(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

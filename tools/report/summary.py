@@ -43,6 +43,8 @@ class Row:
             if law["outcome"] in JUDGED:
                 self.laws += 1
                 self.cases += law["cases"]
+            # What fails is no part of it: its error, often infinite, would hide how close the others come.
+            if law["outcome"] == "pass":
                 self.worst = _larger(self.worst, number(law["worst"]))
 
 

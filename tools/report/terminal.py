@@ -3,6 +3,7 @@
 import shlex
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -29,7 +30,9 @@ def table(verdict: Verdict) -> Table:
     implementation = verdict["implementation"]
     title = " ".join(filter(None, (implementation["name"], implementation["version"])))
     grid = Table(
-        title=f"{title} · profile {verdict['profile']} · seed {verdict['seed']} · {verdict['dtype']}", show_footer=True
+        title=f"{title} · profile {verdict['profile']} · seed {verdict['seed']} · {verdict['dtype']}",
+        show_footer=True,
+        box=box.SIMPLE_HEAD,
     )
     row = summary.total(verdict)
     footers = ("total", *figures(row))
@@ -40,15 +43,19 @@ def table(verdict: Verdict) -> Table:
     return grid
 
 
-HEADINGS = ("chapter", "provided", "pass", "fail", "laws", "cases", "worst", "time")
+HEADINGS = ("chapter", "provided", "pass", "fail", "known", "laws", "cases", "worst", "time")
 
 
 def figures(row: summary.Row) -> tuple[str, ...]:
-    """The row's figures as text, in the order of the headings; worst is a share of the allowed error."""
+    """The row's figures as text, in the order of the headings.
+
+    Known are components that fail as expected; worst is the largest error of a law that holds, as a share of the allowed.
+    """
     return (
         f"{row.provided}/{row.components} {row.share:.0%}",
         str(row.passed),
         str(row.failed),
+        str(row.expected),
         str(row.laws),
         str(row.cases),
         figure(row.worst),

@@ -6,14 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from types import SimpleNamespace
 
 import pytest
-from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
 
 from lawbook.tools.report.verdict import read
-from lawbook.tools.scheduling import LawScheduling
 
 RIGHT = """
 import torch
@@ -44,60 +40,6 @@ def trial(tmp_path):
 
 
 SOFTMAX = ("--component", "softmax")
-
-
-class Worker:
-    """What a scheduler sees of a worker: it runs an item as soon as it knows the next, or that there is none."""
-
-    def __init__(self, name):
-        self.gateway = SimpleNamespace(id=name, spec=name)
-        self.received, self.done, self.shutting_down = [], 0, False
-
-    def send_runtest_some(self, items):
-        self.received += items
-
-    def shutdown(self):
-        self.shutting_down = True
-
-    def work(self, scheduler, limit=1000):
-        while self.done < min(limit, len(self.received) - (0 if self.shutting_down else 1)):
-            scheduler.mark_test_complete(self, self.received[self.done])
-            self.done += 1
-
-
-class TestScheduling:
-    ITEMS = [f"laws.py::Test{name}::test_{i}" for name in "ABCDEFGHIJ" for i in range(3)]
-
-    def run(self, kind):
-        """Two workers; the first dies in its eighth item. What the second one runs, and what is left."""
-        config = SimpleNamespace(
-            getvalue=lambda name: ["popen", "popen"],
-            option=SimpleNamespace(loadscopereorder=False, debug=False),
-            getoption=lambda *_: False,
-        )
-        scheduler, first, second = kind(config, Producer("test", enabled=False)), Worker("a"), Worker("b")
-        for worker in (first, second):
-            scheduler.add_node(worker)
-        for worker in (first, second):
-            scheduler.add_node_collection(worker, self.ITEMS)
-        scheduler.schedule()
-        first.work(scheduler, limit=7)
-        died_in = scheduler.remove_node(first)
-        second.work(scheduler)
-        return died_in, first.received[7], second, scheduler
-
-    def test_a_dead_workers_laws_are_judged_by_another_but_for_the_one_it_died_in(self):
-        died_in, item, second, scheduler = self.run(LawScheduling)
-        assert died_in == self.ITEMS[item]
-        assert scheduler.tests_finished
-        assert second.shutting_down
-        assert second.done == len(self.ITEMS) - 8
-
-    def test_xdists_own_scheduler_would_wait_for_ever(self):
-        """If this fails, xdist has mended it and ours can go."""
-        _, _, second, scheduler = self.run(LoadScopeScheduling)
-        assert not second.shutting_down
-        assert scheduler.workqueue
 
 
 class TestRefusals:
