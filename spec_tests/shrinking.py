@@ -49,8 +49,8 @@ class Shrinking:
         draft, case, error = self._by_hypothesis(draft, error, seen)
         if not isinstance(error, EXPLAINED):
             return case, error
-        case, error = self._tiny(draft, case, error)
-        return self._plain(case, error)
+        case, error = self.sizes(draft, case, error)
+        return self.values(case, error)
 
     def _by_hypothesis(self, draft: Draft, error: Exception, seen: dict[Any, Case]) -> tuple[Draft, Case, Exception]:
         failing: dict[Any, Exception] = {draft.key: error}
@@ -80,7 +80,7 @@ class Shrinking:
             self.draw(draft.round, body)
         return last[0], seen[last[0].key], failing[last[0].key]
 
-    def _tiny(self, draft: Draft, case: Case, error: Exception) -> tuple[Case, Exception]:
+    def sizes(self, draft: Draft, case: Case, error: Exception) -> tuple[Case, Exception]:
         """As many draws as small as can be as still make it fail: all, or else one after the other."""
         small: frozenset[int] = frozenset()
         left = self.budget
@@ -104,7 +104,8 @@ class Shrinking:
             return error
         return None
 
-    def _plain(self, case: Case, error: Exception) -> tuple[Case, Exception]:
+    def values(self, case: Case, error: Exception) -> tuple[Case, Exception]:
+        """Plainer numbers, tensor by tensor, as long as it fails alike."""
         left, given = self.budget, dict(leaves(case.arguments))
 
         def fails_alike(path: str, plainer: Tensor) -> bool:

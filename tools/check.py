@@ -288,7 +288,7 @@ class Run:
         verdict = self._verdict(interrupted)
         if verdict is None or not (verdict["components"] or interrupted):
             raise Refusal(self.complaint())
-        print_failures(verdict, console, self.file)
+        print_failures(verdict, console, self.request.verdict or self.file)
         print_report(verdict, console, previous)
         if interrupted:
             console.print("interrupted: the run was stopped", style="bold red")

@@ -92,10 +92,16 @@ def failing(verdict: Verdict) -> list[tuple[str, dict[str, Any], list[str]]]:
         order = list(TopologicalSorter(causes).static_order())
     except CycleError:
         order = sorted(bad, key=lambda name: len(causes[name]))
-    return [
-        (name, {law: e for law, e in components[name]["laws"].items() if e["outcome"] in FAILING}, causes[name])
-        for name in order
-    ]
+    return [(name, dict(sorted(_bad(components[name]), key=_rank)), causes[name]) for name in order]
+
+
+def _bad(component: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [(law, entry) for law, entry in component["laws"].items() if entry["outcome"] in FAILING]
+
+
+def _rank(entry: tuple[str, dict[str, Any]]) -> tuple[bool, str]:
+    """Agreement with the reference says most, and first."""
+    return entry[0] != "agrees_with_reference", entry[0]
 
 
 def accelerator(verdict: Verdict) -> str | None:

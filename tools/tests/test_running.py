@@ -12,7 +12,7 @@ from lawbook.reference import losses
 from lawbook.spec_tests import load
 from lawbook.spec_tests.judge import LawBroken
 from lawbook.spec_tests.running import PROFILES, Settings, run_law
-from lawbook.spec_tests.shrinking import shrink_values
+from lawbook.spec_tests.shrinking import Shrinking
 from lawbook.spec_tests.spec import Invalid, require, skip_case
 from lawbook.tools.tests.specimens import double, implementation, judge, numbers, spec, whole
 
@@ -218,6 +218,20 @@ class TestShrinking:
         of = spec(double, domain(lambda d: {"x": d.tensor((5,), ("normal",))}))
         assert "KeyError" in judge(of, "agrees_with_reference", failing).reason
 
+    def test_sizes_end_smaller_than_any_that_is_drawn(self):
+        def shapes(d):
+            rows, columns = d.sizes(2)
+            return {"x": d.tensor((d.choice(3, 2, 5), rows, columns), ("integers",)), "dim": d.axis(3)}
+
+        of = spec(double, domain(lambda d: {"x": shapes(d)["x"]}))
+        result = judge(of, "agrees_with_reference", lambda x: x)
+        assert result.failure.case["x"].shape == (2, 1, 1)
+
+    def test_sizes_stay_where_the_failure_needs_them(self):
+        of = spec(double, domain(lambda d: {"x": d.tensor((*d.sizes(2), d.choice(4, 1)), ("integers",))}))
+        result = judge(of, "agrees_with_reference", lambda x: 2 * x if x.shape[2] == 1 else x)
+        assert result.failure.case["x"].shape == (1, 1, 4)
+
     def test_the_budget_of_values_is_kept(self):
         calls = []
 
@@ -228,7 +242,8 @@ class TestShrinking:
         case = Case(
             {"x": torch.randn(20, dtype=torch.float64), "y": torch.randn(20, dtype=torch.float64)}, torch.float32
         )
-        smaller, error = shrink_values(case, LawBroken("no", kind="value"), always, budget=7)
+        shrinking = Shrinking(make=None, evaluate=always, draw=None, replay=None, budget=7)
+        smaller, error = shrinking.values(case, LawBroken("no", kind="value"))
         assert len(calls) == 7
         assert isinstance(error, LawBroken)
         assert not torch.equal(smaller.x, case.x)
