@@ -340,8 +340,9 @@ def _over_rows(x: Tensor, shared: Tensor, rows: Axes) -> Tensor:
 
 
 def _hopeless(error: Tensor, share: Tensor, scale: Tensor, eps: float) -> bool:
-    worst = share.argmax()
-    beyond = float(error.flatten()[worst]) > HOPELESS * eps * float(scale.max())
+    worst, largest = share.argmax(), float(scale.max())
+    # A truth of nothing but zeros has no last place: what cancels to it may be of any size.
+    beyond = largest > 0 and float(error.flatten()[worst]) > HOPELESS * eps * largest
     return float(share.flatten()[worst]) > HOPELESS and beyond
 
 

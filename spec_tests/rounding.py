@@ -108,12 +108,13 @@ SUMMING = frozenset(
 
 
 class RandomRounding(TorchDispatchMode):
-    """Rounds every result at random to a neighbour at half a unit in the last place of ``dtype``."""
+    """Rounds every result up or down at random, by up to half a unit in the last place of ``dtype``."""
 
     def __init__(self, dtype: torch.dtype, seed: int):
         super().__init__()
         self._half = torch.finfo(dtype).eps / 2
         self._generator = torch.Generator().manual_seed(seed)
+        self._just_half = torch.tensor(0.5, dtype=torch.float64)
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = function.overloadpacket.__name__
@@ -129,8 +130,9 @@ class RandomRounding(TorchDispatchMode):
     def _rounded(self, x: Tensor) -> Tensor:
         if not x.is_floating_point() or x.numel() == 0:
             return x
-        signs = torch.randint(0, 2, x.shape, generator=self._generator, dtype=x.dtype)
-        return x * (1 + self._half * (2 * signs - 1))
+        # Between half and all of the largest rounding either way: equal amounts would cancel again in products and quotients.
+        amount = torch.rand(x.shape, generator=self._generator, dtype=x.dtype) - 0.5
+        return x * (1 + self._half * (amount + torch.copysign(self._just_half, amount)))
 
 
 class SequentialSums(TorchDispatchMode):

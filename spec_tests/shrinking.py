@@ -26,6 +26,14 @@ CLEAR = 1000.0
 SMALL = 24
 """Tensors of more elements are simplified as a whole only."""
 
+CALLS = 8
+"""So many times as often as it may evaluate, Hypothesis may propose a draft."""
+
+
+class _Enough(BaseException):
+    """Ends Hypothesis's search: an Exception would be one more failure to it."""
+
+
 @dataclass
 class Shrinking:
     """How to shrink the cases of one law.
@@ -55,17 +63,22 @@ class Shrinking:
     def _by_hypothesis(self, draft: Draft, error: Exception, seen: dict[Any, Case]) -> tuple[Draft, Case, Exception]:
         failing: dict[Any, Exception] = {draft.key: error}
         last = [draft]
-        left = self.budget
+        left, calls = self.budget, CALLS * self.budget
         reached = False
 
         def body(draft: Draft) -> None:
-            nonlocal left, reached
+            nonlocal left, calls, reached
+            calls -= reached
+            if calls < 0:
+                raise _Enough
             if draft.key in failing:
                 reached = True
                 last[:] = [draft]
                 raise failing[draft.key]
-            if not reached or draft.key in seen or left <= 0:
+            if not reached or draft.key in seen:
                 return
+            if left <= 0:
+                raise _Enough
             left -= 1
             case = seen[draft.key] = self.make(draft)
             try:
@@ -76,7 +89,7 @@ class Shrinking:
                 raise
 
         # The same seed leads Hypothesis through the same drafts to the one that failed, and on from there.
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception, _Enough):
             self.draw(draft.round, body)
         return last[0], seen[last[0].key], failing[last[0].key]
 

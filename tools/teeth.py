@@ -152,13 +152,15 @@ def markdown(bites: list[Bite]) -> str:
                 "the same answer" if bite.same else ", ".join(bite.rejected_by).replace("_", " ") or "**not rejected**"
             )
         lines.append(f"| {component} | {' | '.join(cells)} |")
-    lines += ["", "| component | faulty implementation | rejected by |", "|---|---|---|"]
+    known = {(f.component, f.name): f for some in registry.load().values() for f in some}
+    lines += ["", "| component | faulty implementation | what it is | seen | rejected by |", "|---|---|---|---|---|"]
     for bite in bites:
         if bite.name not in IMPOSTORS:
             missed = f" **not: {'; '.join(bite.missed)}**" if bite.missed else ""
-            lines.append(
-                f"| {bite.component} | {bite.name} | {', '.join(bite.rejected_by).replace('_', ' ')}{missed} |"
-            )
+            about = known.get((bite.component, bite.name))
+            hint, seen = (about.hint.replace("|", "\\|"), about.seen) if about else ("", "")
+            laws = ", ".join(bite.rejected_by).replace("_", " ")
+            lines.append(f"| {bite.component} | {bite.name} | {hint} | {seen} | {laws}{missed} |")
     return "\n".join(lines) + "\n"
 
 
