@@ -67,7 +67,7 @@ class _Answers:
         try:
             answer = self._answer(other, case)
             wide = map_leaves(lambda leaf: leaf.double() if is_floating(leaf) else leaf, self._got[id(case)])
-            return self._close(answer, wide, case)
+            return self._close(answer, wide, case) and not self._close(answer, self._truth(case), case)
         except Exception:
             return False
 

@@ -1,6 +1,5 @@
 """Running one law over its cases: draw, judge, shrink within a budget, say what is wrong."""
 
-import contextlib
 import math
 import time
 import traceback

@@ -93,6 +93,15 @@ class TestHints:
         """The first mistake of the registry has the same values, but is about global state."""
         assert judge(self.OF, "agrees_with_reference", lambda x: x.var(-1)).failure.hint == "divided by n − 1"
 
+    def test_the_right_answer_in_the_wrong_form_is_no_known_mistake(self):
+        def counted(y_hat, y):
+            predicted = y_hat.argmax(1) if y_hat.ndim > 1 else y_hat
+            return int((predicted == y).sum())
+
+        result = judge(SPECS["accuracy"], "agrees_with_reference", counted)
+        assert result.outcome == "fail"
+        assert result.failure.hint is None
+
     def test_an_exception_has_no_hint(self, known):
         def failing(x):
             raise ValueError("no")

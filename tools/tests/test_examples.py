@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from lawbook.fixtures.faulty import registry
 from lawbook.fixtures.implementation import load as load_implementation
 from lawbook.spec_tests import load
 from lawbook.tools.tests.specimens import judge
@@ -61,3 +62,19 @@ def test_what_the_documentation_shows_is_what_a_student_reads(name):
     text = result.text.replace("VERDICT", "verdict.json")
     missing = [line for line in text.splitlines() if line.strip() and line.strip() not in shown]
     assert missing == []
+
+
+@pytest.mark.parametrize(
+    ("component", "name"),
+    [
+        ("gru", "recurrent_bias_skipped_without_state"),
+        ("conv_transpose2d", "transpose_undilated_size"),
+        ("cross_entropy", "smoothing_by_the_last_axis"),
+    ],
+)
+def test_the_documentations_shrunk_cases_are_those_that_are_found(component, name):
+    shown = (ROOT / "docs" / "failures.md").read_text(encoding="utf-8")
+    known = next(known for known in registry.load()[component] if known.name == name)
+    text = judge(SPECS[component], "agrees_with_reference", known.function).text
+    lines = [line for line in text.splitlines() if "reproduce:" not in line and "known mistake" not in line]
+    assert [line for line in lines if line.strip() not in shown] == []
