@@ -126,9 +126,9 @@ def main(arguments: list[str] | None = None) -> int:
     bites = []
     for bite in all_bites(chosen.chapter, chosen.component):
         bites.append(bite)
-        if bite.missed or not (bite.rejected_by or bite.same):
+        if _through([bite]):
             print(f"NOT REJECTED  {bite.component} · {bite.name}  {'; '.join(bite.missed)}", flush=True)
-    through = [b for b in bites if b.missed or not (b.rejected_by or b.same)]
+    through = _through(bites)
     same = [b for b in bites if b.same]
     print(f"{len(bites) - len(through) - len(same)} rejected, {len(through)} got through, ", end="")
     print(f"{len(same)} are no impostors: {', '.join(f'{b.component} · {b.name}' for b in same)}")
@@ -138,12 +138,28 @@ def main(arguments: list[str] | None = None) -> int:
     return bool(through)
 
 
+def _through(bites: list[Bite]) -> list[Bite]:
+    return [b for b in bites if b.missed or not (b.rejected_by or b.same)]
+
+
 def markdown(bites: list[Bite]) -> str:
     """A table: component × impostor, and the faulty implementations with the laws that rejected them."""
     names = list(IMPOSTORS)
     by = {(b.component, b.name): b for b in bites}
     components = list(dict.fromkeys(b.component for b in bites))
-    lines = [f"| component | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
+    through, same = _through(bites), [b for b in bites if b.same]
+    lines = [
+        "# Teeth",
+        "",
+        "What must be rejected, and the laws that do. `python -m lawbook.tools.teeth --markdown docs/teeth.md` writes this page.",
+        f"{len(bites) - len(through) - len(same)} rejected, {len(through)} got through, {len(same)} are no impostors: they give",
+        "the reference's own answer on every case.",
+        "",
+        "## Impostors",
+        "",
+        f"| component | {' | '.join(names)} |",
+        f"|---|{'---|' * len(names)}",
+    ]
     for component in components:
         cells = []
         for name in names:
@@ -153,7 +169,14 @@ def markdown(bites: list[Bite]) -> str:
             )
         lines.append(f"| {component} | {' | '.join(cells)} |")
     known = {(f.component, f.name): f for some in registry.load().values() for f in some}
-    lines += ["", "| component | faulty implementation | what it is | seen | rejected by |", "|---|---|---|---|---|"]
+    lines += [
+        "",
+        "## Faulty implementations",
+        "",
+        "Each names the law or laws that must reject it; those stand in the last column.",
+        "",
+    ]
+    lines += ["| component | faulty implementation | what it is | seen | rejected by |", "|---|---|---|---|---|"]
     for bite in bites:
         if bite.name not in IMPOSTORS:
             missed = f" **not: {'; '.join(bite.missed)}**" if bite.missed else ""
