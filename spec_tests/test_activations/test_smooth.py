@@ -1,5 +1,7 @@
 """Laws of smooth activations, elu and selu."""
 
+import math
+
 import numpy as np
 import torch
 from torch import int64, ones, zeros
@@ -53,8 +55,9 @@ class TestSigmoid(Smooth):
         return _apart(impl(case, x=x)), _apart(torch.exp(x) * impl(case, x=-x))
 
     def test_slope_is_the_product_of_both_shares(self, impl, case):
-        """σ′ = σ(x) · (1 − σ(x)), on the scale of the tensor."""
-        return _together(_slopes(impl, case)), _together(activations.sigmoid(case.x) * activations.sigmoid(-case.x))
+        """σ′ = σ(x) · (1 − σ(x)), beside a slope of one."""
+        product = activations.sigmoid(case.x) * activations.sigmoid(-case.x)
+        return _apart(1 + _slopes(impl, case)), _apart(1 + product)
 
     def test_gradient_of_saturated_numbers_is_finite(self, impl, case):
         """At ±300, and at ±1e4, the gradient is a number: 0 but for rounding."""
@@ -90,8 +93,8 @@ class TestTanh(Smooth):
         return _apart(impl(case, x=x)), _apart(x - x * x * x / 3)
 
     def test_slope_is_one_less_the_square(self, impl, case):
-        """tanh′ = 1 − tanh², on the scale of the tensor."""
-        return _together(_slopes(impl, case)), _together(1 - activations.tanh(case.x).square())
+        """tanh′ + tanh² = 1."""
+        return _apart(_slopes(impl, case) + impl(case).square()), _apart(torch.ones_like(case.x))
 
     def test_between_minus_one_and_one(self, impl, case):
         """−1 ≤ tanh ≤ 1."""
@@ -128,9 +131,9 @@ class TestElu(Smooth):
         return impl(case, x=_at(case, -200.0)), _at(case, -case.alpha)
 
     def test_slope_below_zero_is_the_height_above_the_floor(self, impl, case):
-        """y′ = y + alpha below 0 and at 0."""
+        """y′ − y = alpha below 0."""
         x = -case.x.abs()
-        return _together(_slopes(impl, case, x=x)), _together(activations.elu(x, case.alpha) + case.alpha)
+        return _apart(_slopes(impl, case, x=x) - impl(case, x=x)), _apart(_at(case, case.alpha))
 
 
 class TestSelu(Smooth):
@@ -258,6 +261,10 @@ class TestSoftplus(Smooth):
         y = impl(case, x=x)
         require((y == x).all(), f"got {y.tolist()}, expected {x.tolist()}")
 
+    def test_soft_at_the_threshold_itself(self, impl, case):
+        """With a threshold of 0, x = 0 still gives log 2 / beta."""
+        return impl(case, x=_at(case, 0.0), threshold=0.0), _at(case, math.log(2) / case.beta)
+
     def test_beta_is_a_unit_of_length(self, impl, case):
         """f(x; beta) = f(beta · x; 1) / beta, at the same threshold."""
         x = case.x.clamp(max=case.threshold / case.beta * 0.9)
@@ -266,7 +273,11 @@ class TestSoftplus(Smooth):
     def test_slope_is_the_sigmoid(self, impl, case):
         """f′ = σ(beta · x) where it is not linear."""
         x = case.x.clamp(max=case.threshold / case.beta * 0.9)
-        return _together(_slopes(impl, case, x=x)), _together(activations.sigmoid(case.beta * x))
+        return _apart(_slopes(impl, case, x=x)), _apart(activations.sigmoid(case.beta * x))
+
+    def test_slope_at_zero_is_a_half(self, impl, case):
+        """f′(0) = ½, whatever beta."""
+        return _slopes(impl, case, x=_at(case, 0.0), threshold=20.0), _at(case, 0.5)
 
     def test_a_large_threshold_does_not_overflow(self, impl, case):
         """With a threshold of 1e5 numbers up to 1e4 stay what they are."""
@@ -293,6 +304,10 @@ class TestLogsigmoid(Smooth):
         """exp of it is σ(x)."""
         x = case.x.clamp(min=-60)
         return _apart(torch.exp(impl(case, x=x))), _apart(activations.sigmoid(x))
+
+    def test_slope_at_zero_is_a_half(self, impl, case):
+        """(log σ)′(0) = ½."""
+        return _slopes(impl, case, x=_at(case, 0.0)), _at(case, 0.5)
 
     def test_slope_is_the_other_share(self, impl, case):
         """(log σ)′ = σ(−x)."""
