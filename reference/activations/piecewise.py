@@ -135,9 +135,9 @@ def threshold(x: Tensor, threshold: float, value: float) -> Tensor:
     Raises:
         TypeError: ``x`` is not floating.
 
-    Conventions: the slope at the threshold is 0, as in PyTorch.
+    Conventions: the slope at the threshold is 0, as in PyTorch. The note describes clamping to a range instead; that is hardtanh.
 
-    Source: note 002 §6.2 (which describes clamping on both sides instead), PyTorch's nn.Threshold.
+    Source: note 002 §6.2; PyTorch's nn.Threshold.
     """
     check_floating("x", x)
     return torch.where(x <= threshold, torch.full_like(x, value), x)

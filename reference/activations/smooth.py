@@ -166,9 +166,9 @@ def silu(x: Tensor) -> Tensor:
     Raises:
         TypeError: ``x`` is not floating.
 
-    Conventions: swish with a factor, x · σ(beta · x), is this for beta = 1.
+    Conventions: swish with a factor, x · σ(beta · x), is this for beta = 1. PyTorch has it as silu only.
 
-    Source: note 001 §1 (as torch.swish, which does not exist); Elfwing, Uchibe and Doya 2017, arXiv:1702.03118;
+    Source: note 001 §1; Elfwing, Uchibe and Doya 2017, arXiv:1702.03118;
     Ramachandran, Zoph and Le 2017, arXiv:1710.05941.
     """
     check_floating("x", x)
