@@ -6,9 +6,7 @@ from torch import Tensor
 from lawbook.reference.checks import check_axes, check_floating, check_integer, check_range, check_shape, check_whole
 
 
-def synthetic_linear_data(
-    w: Tensor, b: float, n: int, noise_std: float = 0.01, seed: int = 0
-) -> tuple[Tensor, Tensor]:
+def synthetic_linear_data(w: Tensor, b: float, n: int, noise_std: float = 0.01, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Draw features and noisy labels of a linear model.
 
         X ~ N(0, 1),   y = X w + b + ε,   ε ~ N(0, noise_std²)

@@ -92,7 +92,9 @@ class Walks:
 
     def test_gradient_through_zero_gradients_is_finite(self, impl, case):
         """Where all gradients are 0 the trajectory still has a derivative, and it is finite."""
-        grads = impl.vjp(case, wrt=("initial", "gradients"), gradients=torch.zeros_like(case.gradients), weight_decay=0.0)
+        grads = impl.vjp(
+            case, wrt=("initial", "gradients"), gradients=torch.zeros_like(case.gradients), weight_decay=0.0
+        )
         for name, grad in grads[1].items():
             require(bool(torch.isfinite(grad).all()), f"the derivative with respect to {name} is {grad.tolist()}")
 

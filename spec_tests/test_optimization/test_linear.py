@@ -105,7 +105,9 @@ class TestSyntheticLinearData(Spec):
 
         The estimates' deviation is 0.01/√1000 = 3.2e-4, so that an error of 0.005 has a chance below 1e-50.
         """
-        X, y = impl.call(w=torch.tensor(published.TRUE_W), b=published.TRUE_B, n=published.SAMPLES, noise_std=published.NOISE)
+        X, y = impl.call(
+            w=torch.tensor(published.TRUE_W), b=published.TRUE_B, n=published.SAMPLES, noise_std=published.NOISE
+        )
         shapes = tuple(X.shape), tuple(y.shape)
         require(shapes == ((1000, 2), (1000, 1)), f"shapes {shapes}, expected (1000, 2) and (1000, 1)")
         design = torch.cat([X, torch.ones_like(y)], 1).double()
@@ -122,7 +124,9 @@ def _require_standard_normal(x, what):
     expected = torch.special.ndtr(x.sort().values)
     ranks = torch.arange(n, dtype=torch.float64) / n
     distance = float(torch.maximum(expected - ranks, ranks + 1 / n - expected).max())
-    require(distance <= math.sqrt(32 / (2 * n)), f"{what} are not normal: distribution functions differ by {distance:.4f}")
+    require(
+        distance <= math.sqrt(32 / (2 * n)), f"{what} are not normal: distribution functions differ by {distance:.4f}"
+    )
 
 
 def _require_variance(x, what):
@@ -268,6 +272,14 @@ class TestClosedFormSolution(Spec):
         found = impl(case, X=torch.cat([X, X[:, :1]], 1), y=y)
         single = impl(case, X=torch.stack([math.sqrt(2) * X[:, 0], X[:, 1]], 1), y=y)
         return found, torch.stack([single[0] / math.sqrt(2), single[1], single[0] / math.sqrt(2)])
+
+    def test_dependent_columns_may_stand_in_front(self, impl, case):
+        """Zero and equal columns in front hide none of those that follow: a regression with them is the one without."""
+        X, y = case.noise((6, 2)), case.noise((6,), 1)
+        alone = impl(case, X=X, y=y)
+        behind = impl(case, X=torch.cat([torch.zeros_like(X[:, :1]), X], 1), y=y)
+        wide = impl(case, X=torch.tensor([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]], dtype=case.dtype), y=y[:2])
+        return [(behind[1:], alone), (wide, torch.stack([y[0] / 2, y[0] / 2, y[1]]))]
 
     def test_is_linear_in_the_labels(self, impl, case):
         """Solutions add up as the labels do."""
