@@ -1,5 +1,7 @@
 """Laws of descent with one rate for all parameters."""
 
+from itertools import pairwise
+
 import torch
 from torch import ones
 
@@ -57,7 +59,7 @@ class TestGradientDescent(Spec):
             found = impl(case, gradient_fn=bowl, initial=start, lr=share / bowl.sharpest(start.numel()), steps=3)
             heights = [_height(bowl, w) for w in (start, *found.unbind(0))]
             # A step multiplies each part of the way to the minimum by 1 − lr · curvature, at most 0.9 in size here.
-            falls = all(after < 0.95 * before for before, after in zip(heights, heights[1:], strict=False))
+            falls = all(after < 0.95 * before for before, after in pairwise(heights))
             require(falls, f"at a rate of {share}/λ the heights are {heights}")
 
     def test_diverges_beyond_the_critical_rate(self, impl, case):
