@@ -80,7 +80,10 @@ def check_support(values, distribution, what):
     low, high = (torch.tensor(end, dtype=values.dtype) for end in distribution.support())
     least, most = values.min(), values.max()
     inside = bool(least >= low) and bool(most <= high)
-    require(inside, f"{what}: values from {float(least):.9g} to {float(most):.9g}, expected {float(low):.9g} to {float(high):.9g}")
+    require(
+        inside,
+        f"{what}: values from {float(least):.9g} to {float(most):.9g}, expected {float(low):.9g} to {float(high):.9g}",
+    )
 
 
 def check_independence(values, distribution, what):
@@ -255,7 +258,9 @@ class FanLaws(SeedLaws):
         self.judge(
             impl,
             *self.settings(
-                dict(shape=(64, 32, 7, 7)), dict(shape=(7, 7, 32, 64), layout="channels_last"), dict(shape=(16, 500, 13))
+                dict(shape=(64, 32, 7, 7)),
+                dict(shape=(7, 7, 32, 64), layout="channels_last"),
+                dict(shape=(16, 500, 13)),
             ),
         )
 
@@ -320,7 +325,9 @@ def ratio_limits(width, depth, samples, rectified=False):
             return s * math.log(2 / width) + special.gammaln(width / 2 + s) - special.gammaln(width / 2)
         kept = torch.arange(max(1, width // 4), width + 1).double().numpy()
         chance = stats.binom.logpmf(kept, width, 0.5)
-        return special.logsumexp(chance + s * math.log(4 / width) + special.gammaln(kept / 2 + s) - special.gammaln(kept / 2))
+        return special.logsumexp(
+            chance + s * math.log(4 / width) + special.gammaln(kept / 2 + s) - special.gammaln(kept / 2)
+        )
 
     if rectified:
         few = depth * samples * float(stats.binom.cdf(width // 4, width, 0.5))

@@ -132,11 +132,6 @@ class TestInitNormal(SeedLaws, Spec):
         check_sample(found, stats.norm(1, 2), "float64")
         require(not torch.equal(found.float().double(), found), "every value is a float32 number")
 
-    def test_a_million_are_finite(self, impl):
-        """None of 1e6 numbers is infinite: the logarithm of a uniform number that may be 0 is."""
-        bad = int((~torch.isfinite(impl.call(shape=(1_000_000,), seed=SEEDS[1]))).sum())
-        require(bad == 0, f"{bad} values are not finite")
-
     def test_no_deviation_gives_the_mean(self, impl, case):
         """With a deviation of 0 every element is the mean."""
         found = impl(case, std=0.0)

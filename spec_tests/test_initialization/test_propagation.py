@@ -82,9 +82,15 @@ class TestActivationVariances(Spec):
         few = dict(depth=DEPTH, width=WIDTH, activation="relu", seed=3, samples=SAMPLES)
         low, high = ratio_limits(WIDTH, DEPTH - 1, SAMPLES, rectified=True)
         kept = growth(impl.call(init="kaiming_normal", **few))
-        require(low <= kept <= high, f"kaiming_normal: the mean square grew by {kept:.3g}, chance allows {low:.3g} … {high:.3g}")
+        require(
+            low <= kept <= high,
+            f"kaiming_normal: the mean square grew by {kept:.3g}, chance allows {low:.3g} … {high:.3g}",
+        )
         lost = growth(impl.call(init="xavier_normal", **few)) * 2 ** (DEPTH - 1)
-        require(low <= lost <= high, f"xavier_normal: {lost:.3g} times 2 ** -{DEPTH - 1}, chance allows {low:.3g} … {high:.3g}")
+        require(
+            low <= lost <= high,
+            f"xavier_normal: {lost:.3g} times 2 ** -{DEPTH - 1}, chance allows {low:.3g} … {high:.3g}",
+        )
 
     def test_uniform_weights_keep_it_too(self, impl):
         """Uniform weights of Xavier's variance keep a linear signal over two layers, of Kaiming's a rectified one.
@@ -101,7 +107,9 @@ class TestActivationVariances(Spec):
             width = 2000
             found = impl.call(depth=3, width=width, init=init, activation=activation, seed=4, samples=5)
             fall = math.sqrt(6 * share * chance / width)
-            rise = next(t / 1000 for t in range(1, 10_000) if width / share * (t / 1000 - math.log1p(t / 1000)) / 2 > chance)
+            rise = next(
+                t / 1000 for t in range(1, 10_000) if width / share * (t / 1000 - math.log1p(t / 1000)) / 2 > chance
+            )
             for layer in (1, 2):
                 ratio = float(found[layer] / found[layer - 1])
                 require(

@@ -60,7 +60,9 @@ class TestFanInAndFanOut(Spec):
         weights = math.prod(case.shape)
         whole = case.shape[0] if case.layout == "channels_first" else case.shape[-1]
         counted = whole * (fan_out if case.transposed else fan_in)
-        require(counted == weights, f"{whole} channels of {fan_in} inputs, {fan_out} outputs do not make {weights} weights")
+        require(
+            counted == weights, f"{whole} channels of {fan_in} inputs, {fan_out} outputs do not make {weights} weights"
+        )
 
     def test_transposing_swaps_the_fans(self, impl, case):
         """The same weight read the other way round has its fans swapped."""
