@@ -8,7 +8,7 @@ from lawbook.fixtures.cases import initialization as domains
 from lawbook.fixtures.published import initialization as published
 from lawbook.reference import initialization
 from lawbook.spec_tests.spec import Invalid, Spec, require, skip_case
-from lawbook.spec_tests.test_initialization.laws import STOCHASTIC, ratio_limits
+from lawbook.spec_tests.test_initialization.laws import ALARM, STOCHASTIC, ratio_limits
 
 SMALL = dict(depth=2, width=3, init="normal", seed=0)
 DEPTH, WIDTH, SAMPLES = published.NOTE_004_DEPTH, 400, 20
@@ -102,7 +102,7 @@ class TestActivationVariances(Spec):
         at most the normal moments, which the rectified second moment does not exceed either: R ≥ 1 + t has a chance below
         that of χ²(width)/width by Chernoff's bound, exp(−width (t − ln(1 + t)) / 2), or with width/2 when rectified.
         """
-        chance = math.log(1e12) + math.log(4)
+        chance = math.log(8 / ALARM)
         for init, activation, share in (("xavier_uniform", "linear", 1), ("kaiming_uniform", "relu", 2)):
             width = 2000
             found = impl.call(depth=3, width=width, init=init, activation=activation, seed=4, samples=5)

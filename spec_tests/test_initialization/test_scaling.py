@@ -9,6 +9,7 @@ from lawbook.fixtures.published import initialization as published
 from lawbook.reference import initialization
 from lawbook.spec_tests.spec import Invalid, Spec, require, skip_case
 from lawbook.spec_tests.test_initialization.laws import (
+    ALARM,
     SEEDS,
     STOCHASTIC,
     FanLaws,
@@ -255,7 +256,7 @@ class TestLinearDefaultInit(SeedLaws, Spec):
         """
         weight, bias = impl.call(out_features=100_000, in_features=1, seed=SEEDS[1])
         found = float((weight[:, 0].double() * bias.double()).mean())
-        limit = math.sqrt(2 * math.log(2e12) / 100_000)
+        limit = math.sqrt(2 * math.log(2 / ALARM) / 100_000)
         require(abs(found) <= limit, f"weight and bias go together, {found:.4f}; chance allows ±{limit:.4f}")
 
     def test_both_stay_within_the_bound(self, impl, case):
