@@ -53,9 +53,9 @@ class TestFanInAndFanOut(Spec):
     invalid = (*bad_weights(), *GROUPED)
 
     def test_every_output_sums_over_fan_in(self, impl, case):
-        """All outputs together read fan_in inputs each, which is every weight once: out · fan_in = weights · groups …
+        """Every weight is counted once: output channels times fan_in are all weights.
 
-        As (whole channels) × (elements of a group's slice): weights = out · fan_in, or in · fan_out when transposed.
+        Of a transposed kernel the axis that counts all groups is the input's, and it is fan_out.
         """
         fan_in, fan_out = impl(case)
         weights = math.prod(case.shape)
