@@ -9,16 +9,15 @@ import pytest
 import torch
 from hypothesis import strategies as st
 
-from lawbook.fixtures.cases import convolution, losses, recurrent
+from lawbook.fixtures.cases import activations, convolution, initialization, losses, optimization, recurrent
 from lawbook.fixtures.cases.kit import SIZES, Case, Domain, Draw, domain
 from lawbook.fixtures.cases.profiles import PROFILES, USUAL
 from lawbook.fixtures.tree import floating, leaves
 from lawbook.tools.tests.specimens import cases, drafts
 
 DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
-DOMAINS = [
-    found for module in (losses, convolution, recurrent) for found in vars(module).values() if isinstance(found, Domain)
-]
+CHAPTERS = (losses, convolution, recurrent, activations, initialization, optimization)
+DOMAINS = [found for module in CHAPTERS for found in vars(module).values() if isinstance(found, Domain)]
 
 
 @domain
