@@ -33,11 +33,13 @@ def table(verdict: Verdict) -> Table:
         title=f"{title} · profile {verdict['profile']} · seed {verdict['seed']} · {verdict['dtype']}",
         show_footer=True,
         box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
     row = summary.total(verdict)
     footers = ("total", *figures(row))
     for heading, footer in zip(HEADINGS, footers, strict=True):
-        grid.add_column(heading, footer, justify="left" if heading == "chapter" else "right")
+        grid.add_column(heading, footer, justify="left" if heading == "chapter" else "right", no_wrap=True)
     for row in summary.rows(verdict):
         grid.add_row(row.chapter, *figures(row), style="red" if row.failed else "" if row.provided else "dim")
     return grid
