@@ -139,7 +139,7 @@ def check_cell(x, states, params, gates):
         need(all(state.shape == (len(x), units) for state in states), "the state has the wrong shape")
 
 
-def sigmoid(z):
+def logistic(z):
     e = np.exp(-np.abs(z))
     return np.where(z >= 0, 1 / (1 + e), e / (1 + e)).astype(z.dtype)
 
@@ -159,7 +159,7 @@ def lstm_cell(x, state, params):
     need(isinstance(state, tuple | list) and len(state) == 2, "expected a pair of states", TypeError)
     h, c = state
     check_cell(x, [h, c], params, "ifoc")
-    i, f, o = (sigmoid(gate(x, h, params, name)) for name in "ifo")
+    i, f, o = (logistic(gate(x, h, params, name)) for name in "ifo")
     c = f * c + i * np.tanh(gate(x, h, params, "c"))
     return o * np.tanh(c), c
 
@@ -167,7 +167,7 @@ def lstm_cell(x, state, params):
 def gru_cell(x, h, params, reset="before"):
     need(reset in ("before", "after"), f"unknown place of the reset {reset}")
     check_cell(x, [h], params, "zrh")
-    z, r = (sigmoid(gate(x, h, params, name)) for name in "zr")
+    z, r = (logistic(gate(x, h, params, name)) for name in "zr")
     if reset == "before":
         candidate = np.tanh(gate(x, r * h, params, "h"))
     else:
