@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -160,9 +161,11 @@ def _files(folder: Path) -> list[Path]:
 def table(figures: dict[str, Any]) -> Table:
     """One row a chapter."""
     name = figures["implementation"]["name"]
-    grid = Table(title=f"coverage while judging {name} · profile {figures['profile']}")
-    for heading in ("chapter", "provided", "laws", "reference lines", "branches", f"{name} lines", "branches"):
-        grid.add_column(heading, justify="left" if heading == "chapter" else "right")
+    title = f"coverage while judging {name} · profile {figures['profile']}"
+    grid = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    headings = ("chapter", "provided", "laws", "reference\nlines", "\nbranches", f"{name}\nlines", "\nbranches")
+    for heading in headings:
+        grid.add_column(heading, justify="left" if heading == "chapter" else "right", no_wrap=True)
     for chapter, row in sorted(figures["chapters"].items()):
         shares = [
             share(row[side][kind]) if row[side] else "–"

@@ -1,5 +1,6 @@
 """The examples do what they are there for: one file is right throughout, five are wrong in one way each."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,16 @@ MISTAKES = {
     "lstm_gates": ("lstm_cell", "two gates have changed places"),
     "clip_each": ("clip_gradients", "every tensor is measured by itself"),
 }
+
+
+def undocumented(text):
+    """Its lines that docs/failures.md does not have. What rounding allows differs in its digits from processor to processor."""
+    shown = _without_allowed((ROOT / "docs" / "failures.md").read_text(encoding="utf-8"))
+    return [line for line in _without_allowed(text).splitlines() if line.strip() and line.strip() not in shown]
+
+
+def _without_allowed(text):
+    return re.sub(r"allowed [\d.e-]+", "allowed", text)
 
 
 def example(name):
@@ -57,11 +68,8 @@ def test_a_students_mistake_is_the_only_one(name):
 
 @pytest.mark.parametrize("name", MISTAKES)
 def test_what_the_documentation_shows_is_what_a_student_reads(name):
-    shown = (ROOT / "docs" / "failures.md").read_text(encoding="utf-8")
     result = judge(SPECS[MISTAKES[name][0]], "agrees_with_reference", example(name))
-    text = result.text.replace("VERDICT", "verdict.json")
-    missing = [line for line in text.splitlines() if line.strip() and line.strip() not in shown]
-    assert missing == []
+    assert undocumented(result.text.replace("VERDICT", "verdict.json")) == []
 
 
 @pytest.mark.parametrize(
@@ -73,8 +81,7 @@ def test_what_the_documentation_shows_is_what_a_student_reads(name):
     ],
 )
 def test_the_documentations_shrunk_cases_are_those_that_are_found(component, name):
-    shown = (ROOT / "docs" / "failures.md").read_text(encoding="utf-8")
     known = next(known for known in registry.load()[component] if known.name == name)
     text = judge(SPECS[component], "agrees_with_reference", known.function).text
     lines = [line for line in text.splitlines() if "reproduce:" not in line and "known mistake" not in line]
-    assert [line for line in lines if line.strip() not in shown] == []
+    assert undocumented("\n".join(lines)) == []
