@@ -48,7 +48,7 @@ class TestActivationVariances(Spec):
         require(torch.equal(impl(case), first), "the same seed gives other values at a later call")
 
     def test_another_seed_another_network(self, impl, case):
-        """Another seed gives other variances: they are continuous, but for relu, which may leave nothing of two small networks."""
+        """Another seed gives other variances (not asked of relu, which may leave nothing of two small networks)."""
         if case.activation == "relu":
             case = case.but(activation="linear")
         require(not torch.equal(impl(case), impl(case, seed=case["seed"] + 1)), "two seeds give the same variances")
