@@ -119,7 +119,7 @@ class TestTrainValidGap(Spec):
     def test_sets_that_are_equal_have_no_gap(self, impl, case):
         """The same losses on both sides give 0."""
         found = impl(case, valid_losses=case.train_losses)
-        require(found.item() == 0, f"gave {found.item()}")
+        return found, torch.zeros_like(found)
 
     def test_swapping_the_sets_changes_the_sign(self, impl, case):
         """Training and validation swapped give the negative gap."""
