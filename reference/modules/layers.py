@@ -79,7 +79,8 @@ def embedding(indices: Tensor, table: Tensor, padding_idx: int | None = None) ->
         padding_idx = check_axis("padding_idx", padding_idx, rows)
         blocked = (torch.arange(rows, device=table.device) == padding_idx).unsqueeze(1)
         table = torch.where(blocked, table.detach(), table)
-    return table[indices.long()]
+    # Indexing by a single number would give a view of the table.
+    return table.index_select(0, indices.long().reshape(-1)).reshape(*indices.shape, table.shape[1])
 
 
 def one_hot(indices: Tensor, num_classes: int) -> Tensor:
@@ -214,8 +215,8 @@ def lazy_linear(batches: list[Tensor], out_features: int, *, seed: int) -> dict[
         seed: decides the weight and the bias.
 
     Returns:
-        ``weight`` (out, in), ``bias`` (out,) and ``outputs``, a list with (…, out) for every batch; all of the dtype of
-        the first batch.
+        ``in_features``, the size that was found, ``weight`` (out, in), ``bias`` (out,) and ``outputs``, a list with (…, out)
+        for every batch; all tensors of the dtype of the first batch.
 
     Raises:
         TypeError: a batch is not floating, or ``seed`` is not a whole number.
@@ -238,7 +239,8 @@ def lazy_linear(batches: list[Tensor], out_features: int, *, seed: int) -> dict[
     drawn = torch.rand(rows, columns + 1, generator=generator, dtype=torch.float64)
     drawn = ((2 * drawn - 1) / columns**0.5).to(batches[0])
     weight, bias = drawn[:, :-1].clone(), drawn[:, -1].clone()
-    return {"weight": weight, "bias": bias, "outputs": [linear(x, weight, bias) for x in batches]}
+    outputs = [linear(x, weight, bias) for x in batches]
+    return {"in_features": columns, "weight": weight, "bias": bias, "outputs": outputs}
 
 
 def _check_positions(name: str, indices: Tensor, count: int) -> None:

@@ -2,6 +2,7 @@
 
 from lawbook.spec_tests.test_modules.test_composition import TestApplyRecursively, TestSequential
 from lawbook.spec_tests.test_modules.test_counting import TestModelSummary, TestParameterCount
+from lawbook.spec_tests.test_modules.test_files import TestLoadParameters, TestSaveParameters
 from lawbook.spec_tests.test_modules.test_layers import (
     TestEmbedding,
     TestFixedHiddenMlp,
@@ -22,6 +23,8 @@ __all__ = [  # noqa: RUF022 (the catalogue's order)
     "TestSharedLinear",
     "TestApplyRecursively",
     "TestLazyLinear",
+    "TestSaveParameters",
+    "TestLoadParameters",
     "TestParameterCount",
     "TestModelSummary",
 ]

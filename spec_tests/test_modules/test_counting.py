@@ -1,6 +1,7 @@
 """Laws of counting parameters."""
 
 import math
+from itertools import pairwise
 
 from lawbook.fixtures.cases import modules as domains
 from lawbook.fixtures.published import modules as published
@@ -8,9 +9,12 @@ from lawbook.reference import modules
 from lawbook.spec_tests.spec import Invalid, Spec, require, skip_case
 
 NUMBERS = {
-    name: "no argument is a tensor"
-    for name in ("memory_layout", "low_precision", "nan_not_hidden", "no_aliasing", "accelerator_agrees")
-} | {"extremes_stay_finite": "whole numbers are exact"}
+    **dict.fromkeys(
+        ("memory_layout", "low_precision", "nan_not_hidden", "no_aliasing", "accelerator_agrees"),
+        "no argument is a tensor",
+    ),
+    "extremes_stay_finite": "whole numbers are exact",
+}
 
 RECURRENT = {"rnn": 1, "gru": 3, "lstm": 4}
 
@@ -159,7 +163,7 @@ class TestModelSummary(Spec):
     def test_published_network_of_note_002(self, impl):
         """Dense layers 2 → 4 → 8 → 1 have 12, 40 and 9 parameters."""
         sizes = published.NOTE_002_NET
-        pairs = zip(sizes, sizes[1:], strict=False)
+        pairs = pairwise(sizes)
         layers = [("linear", dict(in_features=a, out_features=b)) for a, b in pairs]
         counts = [row[2] for row in impl.call(layers=layers, input_shape=(1, 2))]
         require(counts == [12, 40, 9], f"the counts are {counts}, expected [12, 40, 9]")

@@ -9,14 +9,14 @@ import pytest
 import torch
 from hypothesis import strategies as st
 
-from lawbook.fixtures.cases import activations, convolution, initialization, losses, optimization, recurrent
+from lawbook.fixtures.cases import activations, convolution, initialization, losses, modules, optimization, recurrent
 from lawbook.fixtures.cases.kit import SIZES, Case, Domain, Draw, domain
 from lawbook.fixtures.cases.profiles import PROFILES, USUAL
 from lawbook.fixtures.tree import floating, leaves
 from lawbook.tools.tests.specimens import cases, drafts
 
 DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
-CHAPTERS = (losses, convolution, recurrent, activations, initialization, optimization)
+CHAPTERS = (losses, convolution, recurrent, activations, initialization, optimization, modules)
 DOMAINS = [found for module in CHAPTERS for found in vars(module).values() if isinstance(found, Domain)]
 
 
