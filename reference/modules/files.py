@@ -135,7 +135,8 @@ def _check_entry(name: object, tensor: object) -> None:
 
 
 def _bytes(tensor: Tensor) -> bytes:
-    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    # A copy: one element of any stride counts as contiguous, but cannot be seen as bytes.
+    flat = tensor.detach().cpu().reshape(-1).clone(memory_format=torch.contiguous_format)
     words = flat.view(torch.uint8).numpy() if flat.numel() else np.empty(0, np.uint8)
     return words.tobytes()
 
