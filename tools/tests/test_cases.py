@@ -15,6 +15,7 @@ from lawbook.fixtures.cases import (
     generalization,
     initialization,
     losses,
+    modules,
     optimization,
     recurrent,
 )
@@ -24,7 +25,16 @@ from lawbook.fixtures.tree import floating, leaves
 from lawbook.tools.tests.specimens import cases, drafts
 
 DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
-CHAPTERS = (losses, convolution, recurrent, activations, initialization, optimization, generalization)
+CHAPTERS = (
+    losses,
+    convolution,
+    recurrent,
+    activations,
+    initialization,
+    optimization,
+    generalization,
+    modules,
+)
 DOMAINS = [found for module in CHAPTERS for found in vars(module).values() if isinstance(found, Domain)]
 
 
