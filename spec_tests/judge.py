@@ -126,13 +126,14 @@ def spread(evaluate: Evaluate, case: Case, truth: Any) -> Yardstick:
 
 
 def _thorough(evaluate: Evaluate, case: Case, truth: Any, quick: Spreads) -> Spreads:
-    found = list(quick)
+    found, true = list(quick), numbers(truth)
     for k in range(MORE_ROUNDINGS):
-        _widen(found, _rounded(evaluate, case, 2 + k), numbers(truth), case.dtype)
+        _widen(found, _rounded(evaluate, case, 2 + k), true, case.dtype)
+    wide = case.to(torch.float64)
     for backwards in (False, True):
         with SequentialSums(backwards):
-            there = _attempt(evaluate, case.to(torch.float64))
-        _widen(found, there, numbers(truth), case.dtype)
+            there = _attempt(evaluate, wide)
+        _widen(found, there, true, case.dtype)
     return found
 
 

@@ -7,7 +7,7 @@ import torch
 
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.implementation import Implementation, Trial, copy
-from lawbook.fixtures.tree import floating
+from lawbook.fixtures.tree import floating, is_floating, map_leaves
 from lawbook.spec_tests.judge import Axes, Comparison, LawBroken, Yardstick, check_form, compare, spread
 
 
@@ -117,6 +117,4 @@ def _as_form(truth: Any, form: Any) -> Any:
     if shapes == [leaf.shape for leaf in floating(form)]:
         return form
     dtypes = iter([leaf.dtype for leaf in floating(form)])
-    from lawbook.fixtures.tree import is_floating, map_leaves
-
     return map_leaves(lambda leaf: leaf.to(next(dtypes)) if is_floating(leaf) else leaf, truth)

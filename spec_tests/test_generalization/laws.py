@@ -11,10 +11,8 @@ import torch
 from scipy import stats
 
 from lawbook.fixtures.published import generalization as published
+from lawbook.spec_tests.chance import ALARM, SEEDS, check_unrelated
 from lawbook.spec_tests.spec import Invalid, require
-
-ALARM = 1e-13
-SEEDS = (11, 12)
 
 STREAMS = "libraries have streams of their own: a seed does not stand for the same elements in all of them; "
 STOCHASTIC = {
@@ -51,10 +49,8 @@ def without_chance(*tensors):
 def check_choices(kept, p, what):
     """Require that flags are independent of each other, each True with the chance 1 − p.
 
-    Their number is binomial: the limits are its quantiles at ALARM / 2. Centred flags v = kept − (1 − p) lie in [−1, 1]
-    and have the mean 0, so that the mean product of m disjoint pairs exceeds t with a chance below 2 exp(−m t² / 2) by
-    Hoeffding's inequality; neighbours and elements half an axis apart are paired, along every axis. The mean of any slice
-    of n flags, which span an interval of length 1, exceeds t with a chance below 2 exp(−2 n t²), shared among the slices.
+    Their number is binomial: the limits are its quantiles at ALARM / 2. Centred flags lie in an interval of length 1
+    within [−1, 1] and have the mean 0, so that they can be held to ``check_unrelated``.
     """
     count, found = kept.numel(), int(kept.sum())
     low, high = (int(end) for end in stats.binom.ppf((ALARM / 2, 1 - ALARM / 2), count, 1 - p))
@@ -63,27 +59,7 @@ def check_choices(kept, p, what):
         f"{what}: {1 - found / count:.4f} are dropped, expected {p}; chance allows "
         f"{1 - high / count:.4f} to {1 - low / count:.4f}",
     )
-    level = kept.double() - (1 - p)
-    for axis, size in enumerate(kept.shape):
-        if size == 1:
-            continue
-        rows = level.movedim(axis, 0).reshape(size, -1)
-        for gap in {1, size // 2}:
-            blocks = size // (2 * gap)
-            pairs = rows[: blocks * 2 * gap].reshape(blocks, 2, gap, -1)
-            products = pairs[:, 0] * pairs[:, 1]
-            limit, mean = math.sqrt(2 * math.log(2 / ALARM) / products.numel()), float(products.mean())
-            require(
-                abs(mean) <= limit,
-                f"{what}: elements {gap} apart on axis {axis} are dropped together, {mean:.4f}; chance allows ±{limit:.4f}",
-            )
-        means = rows.mean(1)
-        limit = math.sqrt(math.log(2 * size / ALARM) / (2 * rows.shape[1]))
-        worst = int(means.abs().argmax())
-        require(
-            abs(float(means[worst])) <= limit,
-            f"{what}: slice {worst} of axis {axis} is {float(means[worst]):.4f} off its share; chance allows ±{limit:.4f}",
-        )
+    check_unrelated(kept.double() - (1 - p), 1.0, what)
 
 
 class DropoutLaws:

@@ -11,10 +11,8 @@ import torch
 from scipy import special, stats
 
 from lawbook.reference import initialization
+from lawbook.spec_tests.chance import ALARM, SEEDS, check_unrelated
 from lawbook.spec_tests.spec import require
-
-ALARM = 1e-13
-SEEDS = (11, 12)
 
 STOCHASTIC = {
     "agrees_with_reference": "libraries have streams of their own: a seed does not stand for the same numbers in all of "
@@ -89,31 +87,10 @@ def check_support(values, distribution, what):
 def check_independence(values, distribution, what):
     """Require that neighbours, and values half an axis apart, know nothing of each other along every axis.
 
-    The distribution function turns independent values into independent uniform ones, v in [−1, 1]. Products v_i · v_j of
-    disjoint pairs are then independent, of mean 0 and in [−1, 1]: by Hoeffding's inequality their mean exceeds t with a
-    chance below 2 exp(−m t² / 2) for m pairs. Equal values would give 1/3. The mean of v over any slice across an axis
-    is bounded likewise, with the chance shared among the slices.
+    The distribution function turns independent values into independent uniform ones in [−1, 1]; equal values would give
+    mean products of 1/3.
     """
-    level = torch.from_numpy(distribution.cdf(values.double().numpy())) * 2 - 1
-    for axis, size in enumerate(values.shape):
-        rows = level.movedim(axis, 0).reshape(size, -1)
-        for gap in {1, size // 2} if size > 1 else ():
-            blocks = size // (2 * gap)
-            pairs = rows[: blocks * 2 * gap].reshape(blocks, 2, gap, -1)
-            products = pairs[:, 0] * pairs[:, 1]
-            limit = math.sqrt(2 * math.log(2 / ALARM) / products.numel())
-            found = float(products.mean())
-            require(
-                abs(found) <= limit,
-                f"{what}: values {gap} apart on axis {axis} go together, {found:.4f}; chance allows ±{limit:.4f}",
-            )
-        means = rows.mean(1)
-        limit = math.sqrt(2 * math.log(2 * size / ALARM) / rows.shape[1])
-        worst = int(means.abs().argmax())
-        require(
-            abs(float(means[worst])) <= limit,
-            f"{what}: slice {worst} of axis {axis} leans to one side, {float(means[worst]):.4f}; chance allows ±{limit:.4f}",
-        )
+    check_unrelated(torch.from_numpy(distribution.cdf(values.double().numpy())) * 2 - 1, 2.0, what)
 
 
 def check_fineness(values, what):
