@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from lawbook.fixtures.cases.kit import Case, Domain, Draft
-from lawbook.fixtures.implementation import Implementation, NoGradients, Raised, Trial, Unfit
+from lawbook.fixtures.implementation import Implementation, NotOffered, Raised, Trial, Unfit
 from lawbook.fixtures.tree import is_floating, leaves, map_leaves, ordered
 from lawbook.spec_tests import globals_guard
 from lawbook.spec_tests.devices import Device
@@ -159,7 +159,7 @@ class LawRun:
             self._single() if domain is None else self._over(domain)
         except Broken as broken:
             return self._failed(broken)
-        except NoGradients as error:
+        except NotOffered as error:
             return LawResult("not_applicable", reason=str(error))
         except BadLaw as error:
             return LawResult("error", self.judged, reason=f"lawbook itself is wrong: {error}", text=str(error))
@@ -201,7 +201,7 @@ class LawRun:
         except (LawBroken, Raised, Unfit, AssertionError) as error:
             arguments = getattr(error, "arguments", None) or getattr(error, "evidence", {}).get("case") or {}
             raise Broken(error, Case(arguments, self.settings.dtype), []) from None
-        except NoGradients:
+        except NotOffered:
             raise
         except Exception as error:
             raise Broken(error, Case({}, self.settings.dtype), []) from error
@@ -215,7 +215,7 @@ class LawRun:
             case = seen[draft.key] = self._case(domain, draft)
             try:
                 self.evaluate(case)
-            except (BadLaw, NoGradients):
+            except (BadLaw, NotOffered):
                 raise
             except Exception as error:
                 if not self._true_of_reference(case):

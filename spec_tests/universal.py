@@ -14,6 +14,7 @@ from lawbook.fixtures.tree import floating, is_floating, leaves, map_leaves, ord
 from lawbook.spec_tests import globals_guard
 from lawbook.spec_tests.judge import LawBroken, check_form, compare
 from lawbook.spec_tests.layouts import arranged
+from lawbook.spec_tests.memory import storage
 from lawbook.spec_tests.oracle import products, settle
 
 
@@ -98,9 +99,9 @@ class UniversalLaws:
         given = copy(case.arguments)
         # The native result: making tensors of foreign arrays copies them.
         result, _ = impl.call_with(given)
-        owners = {_storage(leaf): path for path, leaf in leaves(given) if isinstance(leaf, Tensor) and leaf.numel()}
+        owners = {storage(leaf): path for path, leaf in leaves(given) if storage(leaf)}
         for path, leaf in leaves(result):
-            owner = owners.get(_storage(leaf))
+            owner = owners.get(storage(leaf))
             if owner is not None:
                 raise LawBroken(f"{path or 'the result'} shares its memory with the argument {owner}", kind="alias")
 
@@ -339,20 +340,13 @@ def _remember(broken: Exception, arguments: dict[str, Any]) -> None:
         broken.arguments = arguments  # type: ignore[attr-defined]
 
 
-def _storage(leaf: Any) -> int:
-    """Where a tensor's or NumPy array's memory begins; 0 of anything else."""
-    while isinstance(leaf, np.ndarray) and leaf.base is not None:
-        leaf = leaf.base
-    if isinstance(leaf, np.ndarray):
-        return leaf.ctypes.data if leaf.size else 0
-    return leaf.untyped_storage().data_ptr() if isinstance(leaf, Tensor) and leaf.numel() else 0
-
-
 def _identical(a: Any, b: Any) -> bool:
     if isinstance(a, Tensor):
         if not isinstance(b, Tensor) or a.shape != b.shape or a.dtype != b.dtype:
             return False
         return bool(((a == b) | ((a != a) & (b != b))).all())
+    if isinstance(a, np.ndarray):
+        return isinstance(b, np.ndarray) and _identical(torch.from_numpy(a), torch.from_numpy(b))
     return a is b or bool(a == b) or (callable(a) and callable(b))
 
 

@@ -19,7 +19,7 @@ from lawbook.tools.tests.specimens import adapter, double, implementation, judge
 
 class TestLoading:
     def test_built_in_adapters_and_the_reference_by_name(self):
-        assert implementations.built_in() == ["jax", "torch"]
+        assert implementations.built_in() == ["jax", "numpy", "torch"]
         assert implementations.load("torch").function("softmax") is not None
         found = implementations.load("reference")
         assert found.function("softmax") is losses.softmax
@@ -99,12 +99,19 @@ class TestLoading:
         assert complaint in str(refused.value)
         assert "\n" not in str(refused.value)
 
+    def test_what_a_file_imports_from_the_standard_library_is_not_its_own(self, tmp_path):
+        file = tmp_path / "mine.py"
+        file.write_text("from math import exp\nfrom functools import partial\n\nrelu = partial(max, 0)\n")
+        loaded = implementations.load(str(file))
+        assert loaded.function("exp") is None
+        assert loaded.function("relu")(3) == 3
+
     @pytest.mark.parametrize(
         ("what", "complaint"),
         [
             ("no_such.py", "there is no file"),
             ("some/where", "there is no file"),
-            ("pytorch_of_no_one", "neither a built-in adapter (jax, torch, reference), nor a module, nor a file"),
+            ("pytorch_of_no_one", "neither a built-in adapter (jax, numpy, torch, reference), nor a module, nor a file"),
             ("lawbook.nothing", "no implementation 'lawbook.nothing'"),
         ],
     )
