@@ -111,7 +111,10 @@ class TestLoading:
         [
             ("no_such.py", "there is no file"),
             ("some/where", "there is no file"),
-            ("pytorch_of_no_one", "neither a built-in adapter (jax, numpy, torch, reference), nor a module, nor a file"),
+            (
+                "pytorch_of_no_one",
+                "neither a built-in adapter (jax, numpy, torch, reference), nor a module, nor a file",
+            ),
             ("lawbook.nothing", "no implementation 'lawbook.nothing'"),
         ],
     )
