@@ -1,5 +1,7 @@
 """Other dtypes, NumPy arrays and plain numbers: what shares memory and what does not."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -47,6 +49,8 @@ def cast(x: Tensor, dtype: torch.dtype) -> Tensor:
         return x != 0
     if x.is_floating_point() and not dtype.is_floating_point:
         return x.trunc().to(dtype)
+    if x.dtype == torch.float64 and dtype in (torch.float16, torch.bfloat16):
+        return _RoundedOnce.apply(x, dtype)
     return x.to(dtype, copy=True)
 
 
@@ -140,6 +144,23 @@ def item(x: Tensor) -> bool | int | float:
     if x.numel() != 1:
         raise ValueError(f"x has {x.numel()} elements, expected one")
     return x.detach().reshape(()).tolist()
+
+
+class _RoundedOnce(torch.autograd.Function):
+    """float64 to a half precision. PyTorch passes through float32, and a number that this rounds to a tie is rounded twice."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, dtype: torch.dtype) -> Tensor:
+        single = x.to(torch.float32)
+        # Rounded to odd: what float32 cannot hold gets an odd last bit, so that it is never taken for a tie.
+        away = torch.where(single.double() > x, -torch.inf, torch.inf).to(torch.float32)
+        odd = single.view(torch.int32) % 2 != 0
+        inexact = torch.isfinite(single) & (single.double() != x)
+        return torch.where(inexact & ~odd, torch.nextafter(single, away), single).to(dtype)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return grad.to(torch.float64), None
 
 
 def _check_array(array: object) -> None:
