@@ -148,7 +148,8 @@ class TestFullLike(Spec):
     def test_every_element_is_the_value(self, impl, case):
         """Every element is the value as the tensor's dtype holds it."""
         found = impl(case)
-        expected = torch.tensor(case.fill_value).to(case.x.dtype)
+        value = case.fill_value
+        expected = torch.tensor(value, dtype=torch.float64 if isinstance(value, float) else None).to(case.x.dtype)
         same = (found == expected) | ((found != found) & (expected != expected))
         require(bool(same.all()), f"an element is not {expected}", got=found)
 
