@@ -22,6 +22,9 @@ def bad_sizes(**rest):
     )
 
 
+NO_DTYPE = Invalid(TypeError, "a dtype that does not exist", size=(2, 3), dtype="float31")
+
+
 def check_memory_of_its_own(impl, **arguments):
     """Require that a write to one element changes that element alone, and not what the next call gives."""
     native, before = impl.call_with(arguments)

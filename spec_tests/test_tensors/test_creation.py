@@ -7,6 +7,7 @@ from lawbook.reference import tensors
 from lawbook.spec_tests.spec import Invalid, Spec, require
 from lawbook.spec_tests.test_tensors.creation_laws import (
     FROM_NOTHING,
+    NO_DTYPE,
     SingleLaws,
     bad_sizes,
     check_memory_of_its_own,
@@ -25,7 +26,7 @@ class TestZeros(Spec):
     cases = domains.zeros
     declines = FROM_NOTHING
     edges = sizes_with()
-    invalid = bad_sizes()
+    invalid = (*bad_sizes(), NO_DTYPE)
 
     def test_every_element_is_zero(self, impl, case):
         """Every element is 0, without a sign."""
@@ -50,7 +51,7 @@ class TestOnes(Spec):
     cases = domains.ones
     declines = FROM_NOTHING
     edges = sizes_with()
-    invalid = bad_sizes()
+    invalid = (*bad_sizes(), NO_DTYPE)
 
     def test_every_element_is_one(self, impl, case):
         """Every element is 1, so that their sum is their number."""
@@ -197,6 +198,7 @@ class TestArange(SingleLaws, Spec):
     invalid = (
         Invalid(ValueError, "a step of 0", start=0, end=3, step=0),
         Invalid(ValueError, "a step of 0", start=0.0, end=3.0, step=0.0),
+        Invalid(TypeError, "text in place of a number", start="one", end=3),
         Invalid(ValueError, "an infinite end", start=0.0, end=float("inf"), step=1.0),
         Invalid(ValueError, "an end that is nan", start=0.0, end=float("nan"), step=1.0),
     )

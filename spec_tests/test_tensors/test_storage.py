@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from lawbook.fixtures.cases.tensors import storage as domains
-from lawbook.fixtures.implementation import copy
+from lawbook.fixtures.implementation import Raised, copy
 from lawbook.reference import tensors
 from lawbook.spec_tests.memory import window
 from lawbook.spec_tests.spec import Invalid, Spec, require
@@ -171,6 +171,10 @@ class TestFromNumpy(Spec):
             _check_kind(native, impl)
             _check_shared(torch.from_numpy(array), window(native, impl), "array", "tensor")
 
+    def test_text_is_refused(self, impl):
+        """An array of text or of objects raises: no tensor holds them."""
+        _check_refuses_text(impl)
+
     def test_nan_and_infinity_come_along(self, impl):
         """nan, infinities and a zero's sign are handed over."""
         _check_odd_numbers(impl)
@@ -207,6 +211,10 @@ class TestCopyFromNumpy(Spec):
         memory = window(native, impl)
         memory.copy_(others(memory))
         require(same(torch.from_numpy(given["array"]), torch.from_numpy(case.array)), "a write changed the array")
+
+    def test_text_is_refused(self, impl):
+        """An array of text or of objects raises: no tensor holds them."""
+        _check_refuses_text(impl)
 
     def test_nan_and_infinity_come_along(self, impl):
         """nan, infinities and a zero's sign are handed over."""
@@ -268,6 +276,17 @@ def _check_shared(given, found, giver, taker):
     new = others(given)
     given.copy_(new)
     require(same(found, new), f"a write to the {giver} does not show in the {taker}", got=found, expected=new)
+
+
+def _check_refuses_text(impl):
+    for array in (np.array(["one", "two"]), np.array([None, 1.0], dtype=object)):
+        try:
+            found = impl.call(array=array)
+        except Raised as raised:
+            if not isinstance(raised.error, Exception):
+                raise
+        else:
+            require(False, f"accepts an array of {array.dtype} and makes {found} of it, expected TypeError")
 
 
 def _check_odd_numbers(impl):
