@@ -143,7 +143,8 @@ def item(x: Tensor) -> bool | int | float:
     check_tensor("x", x)
     if x.numel() != 1:
         raise ValueError(f"x has {x.numel()} elements, expected one")
-    return x.detach().reshape(()).tolist()
+    number: bool | int | float = x.detach().reshape(-1).tolist()[0]
+    return number
 
 
 class _RoundedOnce(torch.autograd.Function):
