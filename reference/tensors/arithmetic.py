@@ -157,8 +157,8 @@ def pow(x: Tensor, exponent: Tensor | float) -> Tensor:
 
     where x⁰ = 1 for every x, 0 and nan included, and a negative x has powers to whole exponents alone: (−8)^(1/3) is nan.
 
-    The slope to x is e · xᵉ⁻¹, and 0 throughout for e = 0. The slope to e is xᵉ · log x: nan for a negative x, which has no
-    power beside a whole exponent, and 0 for x = 0 and e ≥ 0.
+    The slope to x is e · xᵉ⁻¹, and 0 throughout for e = 0. The slope to e is xᵉ · log x, and 0 for x = 0 and e > 0; of a
+    negative x, which has no powers beside a whole exponent, nothing is said (PyTorch and JAX: nan).
 
     Args:
         x: any shape; floating or integers.
@@ -173,7 +173,8 @@ def pow(x: Tensor, exponent: Tensor | float) -> Tensor:
         ValueError: the shapes do not broadcast, or integers are raised to a negative integer.
 
     Conventions: a power of ½ is C's pow here, pow(−inf, ½) = inf and pow(−0, ½) = 0. PyTorch and NumPy take √x when the
-    exponent is the number ½: nan and −0.
+    exponent is the number ½: nan and −0. Integers to a negative integer have no integer result: PyTorch and NumPy refuse the
+    number, only NumPy the tensor too.
 
     Source: note 001 §4.1.
     """
@@ -181,16 +182,37 @@ def pow(x: Tensor, exponent: Tensor | float) -> Tensor:
     if not isinstance(exponent, Tensor):
         if isinstance(exponent, bool) or not isinstance(exponent, int | float):
             raise TypeError(f"exponent must be a number or a tensor, got {exponent!r}")
-        follows = x.is_floating_point() or isinstance(exponent, int)
-        exponent = torch.full(x.shape, exponent, dtype=x.dtype if follows else None, device=x.device)
+        if float(exponent).is_integer() and (x.is_floating_point() or isinstance(exponent, int)):
+            _check_powers_of_integers(x, exponent)
+            return torch.pow(x, exponent)
+        exponent = torch.full(x.shape, exponent, dtype=x.dtype if x.is_floating_point() else None, device=x.device)
     check_broadcast("x", x, "exponent", exponent)
-    if not x.is_floating_point() and not exponent.is_floating_point() and bool((exponent < 0).any()):
-        raise ValueError(f"exponent holds {int(exponent.min())}, expected at least 0 for a base of integers")
-    base, exponents = torch.broadcast_tensors(x, exponent)
-    # Of x⁰ at 0 no slope of any order may pass through 0 · 0⁻¹.
-    base = torch.where((base == 0) & (exponents == 0), torch.ones_like(base), base)
+    if not x.is_floating_point() and not exponent.is_floating_point():
+        _check_powers_of_integers(x, exponent.min() if exponent.numel() else 0)
+        return torch.pow(x, exponent)
+    return _floating_power(*torch.broadcast_tensors(x, exponent))
+
+
+def _floating_power(x: Tensor, exponent: Tensor) -> Tensor:
+    """The power of |x| with its sign, so that whatever an exponent passes through remains a power of a positive number."""
+    negative = x < 0
+    size = torch.where(negative, -x, x)
+    # What autograd makes of xᵉ at e = 0 does not change with e, although its slope to x, e · xᵉ⁻¹, does: there exp(e · log x)
+    # stands for it. At x = 0 no slope may pass through 0 · 0⁻¹ either.
+    zeroth = (exponent == 0) & torch.isfinite(x)
+    one = torch.ones_like(size)
     # One axis more, since a tensor without axes goes the way of a number, through √ for ½.
-    return torch.pow(base[None], exponents[None]).squeeze(0)
+    power = torch.pow(torch.where(zeroth, one, size)[None], exponent[None]).squeeze(0)
+    logarithm = torch.log(torch.where(zeroth & (size > 0), size, one))
+    power = torch.where(zeroth, torch.exp(torch.where(zeroth, exponent, 0) * logarithm), power)
+    power = torch.where(negative & (exponent.remainder(2) == 1), -power, power)
+    fraction = torch.isfinite(exponent) & (exponent != exponent.round())
+    return torch.where(negative & torch.isfinite(x) & fraction, torch.nan, power)
+
+
+def _check_powers_of_integers(x: Tensor, least: Tensor | float) -> None:
+    if not x.is_floating_point() and least < 0:
+        raise ValueError(f"exponent holds {int(least)}, expected at least 0 for integers")
 
 
 def sqrt(x: Tensor) -> Tensor:

@@ -459,14 +459,36 @@ class TestPow(Elementwise):
             special_values_agree(got, [INF, 0.0, 2.0], lambda k: f"{x[k].item():g} to the power of a half")
 
     def test_powers_of_zero_have_their_slopes(self, impl, case):
-        """At x = 0 the slope to x is 0 for exponents 0 and 2, 1 for 1, infinite for ½; the slope to these exponents is 0."""
+        """At x = 0 the slope to x is 0 for exponents 0 and 2, 1 for 1, infinite for ½; the slope to the last three is 0."""
         exponent = tensor([0.0, 2.0, 1.0, 0.5], dtype=case.dtype)
         zero = torch.zeros_like(exponent)
         grads = impl.vjp(case, [torch.ones_like(zero)], wrt=("x", "exponent"), x=zero, exponent=exponent)[1]
         return [
-            (grads["x"], tensor([0.0, 0.0, 1.0, INF], dtype=case.dtype)),
+            (grads["x"].reshape(-1, 1), tensor([[0.0], [0.0], [1.0], [INF]], dtype=case.dtype)),
             (grads["exponent"][1:], torch.zeros_like(exponent[1:])),
         ]
+
+    def test_negative_numbers_have_slopes_to_whole_powers(self, impl, case):
+        """For x < 0 and whole e, a tensor, the slope to x is e · xᵉ⁻¹."""
+        x = -case.noise(case.x.shape).abs() - 0.5
+        whole = torch.randint(2, 5, x.shape, generator=case.generator(1))
+        slope = impl.vjp(case, [torch.ones_like(x)], wrt=("x",), x=x, exponent=whole.to(x.dtype))[1]["x"]
+        powers = torch.where(whole == 2, x, torch.where(whole == 3, x * x, x * x * x))
+        return slope.reshape(-1, 1), (whole * powers).reshape(-1, 1)
+
+    def test_slope_of_the_zeroth_power_changes_with_the_exponent(self, impl, case):
+        """At e = 0 and x > 0 the slope to x, e · xᵉ⁻¹, is 0, and its own slope to e is 1 / x."""
+        x = case.noise(case.x.shape).abs() + 0.1
+        given = {"x": x.clone(), "exponent": torch.zeros_like(x)}
+        # Of the two gradients, exponent and x in this order, only that to x is followed.
+        follow = (0.0, 1.0)
+        found = impl.products(
+            given,
+            ("x", "exponent"),
+            lambda _, like: torch.ones_like(like),
+            lambda k, like: torch.full_like(like, follow[k]),
+        )[1]
+        return found["exponent"].reshape(-1, 1), (1 / x).reshape(-1, 1)
 
     def test_slope_to_the_exponent_is_the_logarithm(self, impl, case):
         """d xᵉ / de = xᵉ · log x for positive x, also where e = 0."""
