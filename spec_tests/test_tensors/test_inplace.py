@@ -17,11 +17,11 @@ from lawbook.spec_tests.test_tensors.test_arithmetic import OVERFLOW, axis_of_ro
 
 WHOLE = tensor([1, 2, 4])
 GROWING = (
-    Invalid(ValueError, "sizes 2 and 3", x=ones(2), y=ones(3)),
-    Invalid(ValueError, "an x that a broadcast would make larger", x=ones(1, 3), y=ones(2, 3)),
-    Invalid(ValueError, "an x that lacks an axis of y", x=ones(3), y=ones(1, 3)),
-    Invalid(ValueError, "an x without axes against one element", x=ones(()), y=ones(1)),
-    Invalid(ValueError, "an x of one element against none", x=ones(1), y=ones(0)),
+    Invalid(ValueError, "sizes 2 and 3", x=2 * ones(2), y=3 * ones(3)),
+    Invalid(ValueError, "an x that a broadcast would make larger", x=2 * ones(1, 3), y=3 * ones(2, 3)),
+    Invalid(ValueError, "an x that lacks an axis of y", x=2 * ones(3), y=3 * ones(1, 3)),
+    Invalid(ValueError, "an x without axes against one element", x=2 * ones(()), y=3 * ones(1)),
+    Invalid(ValueError, "an x of one element against none", x=2 * ones(1), y=ones(0)),
 )
 FLOATING_INTO_WHOLE = Invalid(TypeError, "integers that would become floating", x=WHOLE, y=tensor([0.5, 1.0, 2.0]))
 MEMORY = {
@@ -243,12 +243,13 @@ class TestPowInPlace(Binary):
     extremes = domains.pow_extremes
     prerequisites = ("pow",)
     invalid = (
-        Invalid(ValueError, "sizes 2 and 3", x=ones(2), exponent=ones(3)),
-        Invalid(ValueError, "an x that a broadcast would make larger", x=ones(1, 3), exponent=ones(2, 3)),
-        Invalid(ValueError, "an x that lacks an axis of the exponent", x=ones(3), exponent=ones(1, 3)),
+        Invalid(ValueError, "sizes 2 and 3", x=2 * ones(2), exponent=3 * ones(3)),
+        Invalid(ValueError, "an x that a broadcast would make larger", x=2 * ones(1, 3), exponent=3 * ones(2, 3)),
+        Invalid(ValueError, "an x that lacks an axis of the exponent", x=2 * ones(3), exponent=3 * ones(1, 3)),
         Invalid(TypeError, "integers to the power of a half", x=WHOLE, exponent=0.5),
         Invalid(TypeError, "integers to a tensor of halves", x=WHOLE, exponent=tensor([0.5, 0.5, 0.5])),
         Invalid(ValueError, "integers to the power of −1", x=WHOLE, exponent=-1),
+        Invalid(ValueError, "integers, one of them to a negative integer", x=tensor([2, 2]), exponent=tensor([1, -1])),
     )
     edges = (
         {"x": ones(0), "exponent": ones(0)},
