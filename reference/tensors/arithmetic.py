@@ -173,8 +173,8 @@ def pow(x: Tensor, exponent: Tensor | float) -> Tensor:
         ValueError: the shapes do not broadcast, or integers are raised to a negative integer.
 
     Conventions: a power of ½ is C's pow here, pow(−inf, ½) = inf and pow(−0, ½) = 0. PyTorch and NumPy take √x when the
-    exponent is the number ½: nan and −0. Integers to a negative integer have no integer result: PyTorch and NumPy refuse the
-    number, only NumPy the tensor too.
+    exponent is the number ½: nan and −0. Integers to a negative integer have no integer result: PyTorch, NumPy and
+    JAX refuse the number, only NumPy the tensor too.
 
     Source: note 001 §4.1.
     """

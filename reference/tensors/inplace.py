@@ -6,6 +6,8 @@ larger or would make integers floating.
 In PyTorch, a leaf of the graph that asks for a gradient cannot be written over; what was computed from it can.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -235,7 +237,7 @@ def exp_(x: Tensor) -> Tensor:
     return _write(x, None, arithmetic.exp)
 
 
-def _write(x, y, operation):
+def _write(x: Tensor, y: Tensor | float | None, operation: Callable[..., Tensor]) -> Tensor:
     """Compute the whole result, look at it, and only then write."""
     check_tensor("x", x)
     if any(size > 1 and stride == 0 for size, stride in zip(x.shape, x.stride(), strict=True)):
