@@ -1,5 +1,16 @@
 """What tensors must obey."""
 
+from lawbook.spec_tests.test_tensors.test_arithmetic import (
+    TestAdd,
+    TestDiv,
+    TestExp,
+    TestLog,
+    TestMul,
+    TestNeg,
+    TestPow,
+    TestSqrt,
+    TestSub,
+)
 from lawbook.spec_tests.test_tensors.test_creation import (
     TestArange,
     TestEye,
@@ -12,13 +23,19 @@ from lawbook.spec_tests.test_tensors.test_creation import (
     TestZeros,
     TestZerosLike,
 )
-from lawbook.spec_tests.test_tensors.test_random import (
-    TestNormal,
-    TestRand,
-    TestRandint,
-    TestRandn,
-    TestRandperm,
+from lawbook.spec_tests.test_tensors.test_inplace import (
+    TestAddInPlace,
+    TestDivInPlace,
+    TestExpInPlace,
+    TestLogInPlace,
+    TestMulInPlace,
+    TestNegInPlace,
+    TestPowInPlace,
+    TestSqrtInPlace,
+    TestSubInPlace,
 )
+from lawbook.spec_tests.test_tensors.test_products import TestMatmul, TestMm
+from lawbook.spec_tests.test_tensors.test_random import TestNormal, TestRand, TestRandint, TestRandn, TestRandperm
 from lawbook.spec_tests.test_tensors.test_storage import (
     TestCast,
     TestCopyFromNumpy,
@@ -27,7 +44,7 @@ from lawbook.spec_tests.test_tensors.test_storage import (
     TestToNumpy,
 )
 
-__all__ = [  # noqa: RUF022 (the catalogue's order)
+__all__ = [  # noqa: RUF022 (the order of the catalogue)
     "TestZeros",
     "TestOnes",
     "TestFull",
@@ -48,4 +65,24 @@ __all__ = [  # noqa: RUF022 (the catalogue's order)
     "TestFromNumpy",
     "TestCopyFromNumpy",
     "TestItem",
+    "TestAdd",
+    "TestSub",
+    "TestMul",
+    "TestDiv",
+    "TestAddInPlace",
+    "TestSubInPlace",
+    "TestMulInPlace",
+    "TestDivInPlace",
+    "TestNeg",
+    "TestPow",
+    "TestSqrt",
+    "TestLog",
+    "TestExp",
+    "TestNegInPlace",
+    "TestPowInPlace",
+    "TestSqrtInPlace",
+    "TestLogInPlace",
+    "TestExpInPlace",
+    "TestMm",
+    "TestMatmul",
 ]
