@@ -1,7 +1,9 @@
 """Many numbers made one, and numbers put in order."""
 
+import builtins
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -93,14 +95,8 @@ def std(x: Tensor, dim: Axes = None, keepdim: bool = False) -> Tensor:
     """
     check_floating("x", x)
     axes = _axes(dim, x.ndim)
-    wide = _wide(x)
-    count = _count(x, axes)
-    # Two passes: E[x²] − E[x]² loses every digit when the mean is large against the spread.
-    centred = wide - wide.sum(axes, keepdim=True) / count
-    variance = centred.square().sum(axes, keepdim) / (count - 1 if count > 1 else 0)
-    # The square root's slope at 0 is infinite: it must not meet the zeros that are multiplied with it.
-    flat = variance == 0
-    return torch.where(flat, 0.0, torch.where(flat, 1.0, variance).sqrt()).to(x.dtype)
+    spread = _Spread.apply(_wide(x), axes)
+    return (spread if keepdim else spread.squeeze(axes)).to(x.dtype)
 
 
 def max(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
@@ -253,6 +249,34 @@ def sort(x: Tensor, dim: int = -1, descending: bool = False) -> tuple[Tensor, Te
     rank = (before | (equal & (position < position.unsqueeze(-1)))).sum(-1)
     indices = torch.empty_like(rank).scatter(-1, rank, position.expand_as(rank)).movedim(-1, dim)
     return x.gather(dim, indices), indices
+
+
+class _Spread(torch.autograd.Function):
+    """The standard deviation with its usual slope, (x_i − mean) / ((n − 1) std), which autograd may take derivatives of again.
+
+    Autograd alone would centre a second time what is centred already, and be more accurate than the slope that others compute.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, axes: tuple[int, ...]) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.axes = axes
+        # Two passes: E[x²] − E[x]² loses every digit when the mean is large against the spread.
+        squares = _centred(x, axes).square().sum(axes, keepdim=True)
+        return (squares / builtins.max(_count(x, axes) - 1, 0)).sqrt()
+
+    @staticmethod
+    def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor, None]:
+        (x,) = ctx.saved_tensors
+        spread = _Spread.apply(x, ctx.axes)
+        # Where all are equal the square root has no slope; the quotient must not meet the zero there.
+        flat = spread == 0
+        slope = _centred(x, ctx.axes) / torch.where(flat, 1.0, spread) / builtins.max(_count(x, ctx.axes) - 1, 0)
+        return cotangent * torch.where(flat, 0.0, slope), None
+
+
+def _centred(x: Tensor, axes: tuple[int, ...]) -> Tensor:
+    return x - x.sum(axes, keepdim=True) / _count(x, axes)
 
 
 def _axes(dim: Axes, count: int) -> tuple[int, ...]:
