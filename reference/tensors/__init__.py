@@ -13,9 +13,23 @@ from lawbook.reference.tensors.creation import (
     zeros,
     zeros_like,
 )
+from lawbook.reference.tensors.indexing import index_pairs, mask_select, slice_step
 from lawbook.reference.tensors.inplace import add_, div_, exp_, log_, mul_, neg_, pow_, sqrt_, sub_
 from lawbook.reference.tensors.products import matmul, mm
 from lawbook.reference.tensors.random import normal, rand, randint, randn, randperm
+from lawbook.reference.tensors.reduction import argmax, argmin, max, mean, min, sort, std, sum, unique
+from lawbook.reference.tensors.shape import (
+    broadcast_shapes,
+    cat,
+    mT,
+    permute,
+    reshape,
+    squeeze,
+    stack,
+    transpose,
+    unsqueeze,
+    view,
+)
 from lawbook.reference.tensors.storage import cast, copy_from_numpy, from_numpy, item, to_numpy
 
 __all__ = [  # noqa: RUF022 (the order of the catalogue)
@@ -59,4 +73,26 @@ __all__ = [  # noqa: RUF022 (the order of the catalogue)
     "exp_",
     "mm",
     "matmul",
+    "sum",
+    "mean",
+    "std",
+    "max",
+    "min",
+    "argmax",
+    "argmin",
+    "unique",
+    "sort",
+    "slice_step",
+    "index_pairs",
+    "mask_select",
+    "transpose",
+    "permute",
+    "mT",
+    "reshape",
+    "view",
+    "unsqueeze",
+    "squeeze",
+    "cat",
+    "stack",
+    "broadcast_shapes",
 ]

@@ -1,0 +1,483 @@
+"""Laws of sums, means, extreme elements and orders."""
+
+import math
+
+import torch
+from torch import ones, tensor, zeros
+
+from lawbook.fixtures.cases.kit import Case
+from lawbook.fixtures.cases.tensors import reduction as domains
+from lawbook.reference import tensors
+from lawbook.spec_tests.layouts import arranged
+from lawbook.spec_tests.spec import Batch, Invalid, Spec, require
+
+NAN, INFINITY = float("nan"), float("inf")
+WHOLE = {"low_precision": "the result is whole numbers; what agrees in float32 cannot be rounded"}
+
+
+def axes_of(case):
+    """The axes of a case, counted from the front."""
+    if case.dim is None:
+        return tuple(range(case.x.ndim))
+    return tuple(axis % case.x.ndim for axis in (case.dim if isinstance(case.dim, tuple) else (case.dim,)))
+
+
+def other_names(case):
+    """The same axes counted from the other end, in the opposite order."""
+    if case.dim is None:
+        return tuple(range(case.x.ndim))[::-1]
+    turned = tuple(axis - case.x.ndim if axis >= 0 else axis + case.x.ndim for axis in _tuple(case.dim))
+    return turned[::-1] if isinstance(case.dim, tuple) else turned[0]
+
+
+def _tuple(dim):
+    return dim if isinstance(dim, tuple) else (dim,)
+
+
+def few(case):
+    """Values among −1, 0 and 1 in the shape of x: equal elements abound."""
+    return case.noise(case.x.shape, 50).round().clamp(-1, 1)
+
+
+def with_nans(case):
+    """About one element in four nan, and at least one."""
+    x = torch.where(case.noise(case.x.shape, 51) > 0.7, torch.nan, case.x)
+    x.view(-1)[0] = torch.nan
+    return x
+
+
+class Reduction(Spec):
+    """One result for all elements along some axes."""
+
+    differentiable = ("x",)
+    cases = domains.reduced
+    extremes = domains.reduced_extremes
+    edges = (
+        dict(x=zeros(0, 3), dim=1, keepdim=False),
+        dict(x=zeros(0, 3), dim=0, keepdim=True),
+        dict(x=zeros(2, 0), dim=(0, 1), keepdim=False),
+        dict(x=tensor([[3.0]]), dim=None, keepdim=True),
+        dict(x=tensor(3.0), dim=None, keepdim=False),
+    )
+    invalid = (
+        Invalid(IndexError, "an axis beyond the last", x=ones(2, 3), dim=2, keepdim=False),
+        Invalid(IndexError, "an axis before the first", x=ones(2, 3), dim=(0, -3), keepdim=False),
+        Invalid(ValueError, "an axis named twice", x=ones(2, 3), dim=(1, -1), keepdim=False),
+    )
+
+    def batch(self, case):
+        axes = axes_of(case)
+        kept = [axis for axis in range(case.x.ndim) if axis not in axes]
+        if not kept:
+            return None
+        before = 0 if case.keepdim else len([axis for axis in axes if axis < kept[-1]])
+        return Batch(output=kept[-1] - before, x=kept[-1])
+
+    def test_kept_axes_have_size_one(self, impl, case):
+        """With keepdim the axes stay with size 1, and nothing else changes."""
+        kept, gone = impl(case, keepdim=True), impl(case, keepdim=False)
+        axes = axes_of(case)
+        expected = tuple(1 if axis in axes else size for axis, size in enumerate(case.x.shape))
+        require(tuple(kept.shape) == expected, f"with keepdim the shape is {tuple(kept.shape)}, expected {expected}")
+        return kept.reshape(gone.shape), gone
+
+    def test_axes_count_from_either_end_in_any_order(self, impl, case):
+        """An axis may be named from the front or from the back, and several in any order."""
+        return impl(case, dim=other_names(case)), impl(case)
+
+
+class TestSum(Reduction):
+    component = tensors.sum
+
+    def test_one_axis_after_the_other(self, impl, case):
+        """Adding along one axis after the other gives the sum along all of them."""
+        x = case.x
+        for axis in sorted(axes_of(case), reverse=True):
+            x = impl(case, x=x, dim=axis, keepdim=False)
+        return x, impl(case, keepdim=False)
+
+    def test_of_sums_is_sum_of_both(self, impl, case):
+        """The sum of x + y is the sum of x and the sum of y."""
+        other = case.noise(case.x.shape)
+        return impl(case, x=case.x + other), impl(case) + impl(case, x=other)
+
+    def test_of_ones_counts(self, impl, case):
+        """The sum of ones is the number of elements."""
+        counted = impl(case, x=torch.ones_like(case.x))
+        return counted, torch.full_like(counted, math.prod(case.x.shape[axis] for axis in axes_of(case)))
+
+    def test_every_element_has_slope_one(self, impl, case):
+        """The gradient hands the cotangent of a sum to each of its elements."""
+        result = impl(case, keepdim=True)
+        cotangent = case.noise(result.shape)
+        gradient = impl.vjp(case, [cotangent], wrt=("x",), keepdim=True)[1]["x"]
+        return gradient, cotangent.expand_as(case.x)
+
+    def test_whole_numbers_are_added_exactly(self, impl):
+        """Whole numbers and bools add up to int64, without rounding and without running over."""
+        for x, expected in (
+            (torch.tensor([2**31 - 1, 1, 5], dtype=torch.int32), 2**31 + 5),
+            (torch.tensor([2**53, 1], dtype=torch.int64), 2**53 + 1),
+            (torch.tensor([[100, 100], [100, 0]], dtype=torch.int8), 300),
+            (torch.ones(2, 150, dtype=torch.bool), 300),
+        ):
+            got = impl.call(x=x, dim=None, keepdim=False)
+            name = str(x.dtype).removeprefix("torch.")
+            require(got.dtype == torch.int64, f"the sum of {name} is {got.dtype}, expected int64")
+            require(got.item() == expected, f"the sum of {name} is {got.item()}, expected {expected}")
+
+
+class TestMean(Reduction):
+    component = tensors.mean
+    prerequisites = ("sum",)
+    invalid = (
+        *Reduction.invalid,
+        Invalid(TypeError, "whole numbers", x=ones(2, 3, dtype=torch.int64), dim=1, keepdim=False),
+    )
+
+    def test_count_times_mean_is_sum(self, impl, case):
+        """The mean times the number of elements is their sum."""
+        count = math.prod(case.x.shape[axis] for axis in axes_of(case))
+        return impl(case) * count, tensors.sum(**case.arguments)
+
+    def test_one_axis_after_the_other(self, impl, case):
+        """Averaging along one axis after the other gives the mean along all of them."""
+        x = case.x
+        for axis in sorted(axes_of(case), reverse=True):
+            x = impl(case, x=x, dim=axis, keepdim=False)
+        return x, impl(case, keepdim=False)
+
+    def test_of_one_value_is_that_value(self, impl, case):
+        """The mean of equal elements is that element."""
+        value = torch.full_like(case.x, 1.5)
+        averaged = impl(case, x=value)
+        return averaged, torch.full_like(averaged, 1.5)
+
+    def test_many_half_precision_numbers(self, impl):
+        """The mean of 70,000 twos is 2 in float16 too, though neither their sum nor their number is a float16."""
+        got = impl.call(x=torch.full((2, 70_000), 2.0, dtype=torch.float16), dim=1, keepdim=False)
+        require((got == 2).all(), f"the mean of 70,000 twos is {got.tolist()}, expected 2")
+
+
+class TestStd(Reduction):
+    component = tensors.std
+    cases = domains.spread
+    extremes = domains.spread_extremes
+    prerequisites = ("mean",)
+    twice = True
+    invalid = TestMean.invalid
+
+    def test_differences_of_pairs(self, impl, case):
+        """n (n − 1) std² is the sum of (x_i − x_j)² over all pairs."""
+        axes = axes_of(case)
+        kept = [axis for axis in range(case.x.ndim) if axis not in axes]
+        lines = case.x.permute(*kept, *axes).reshape(*(case.x.shape[axis] for axis in kept), -1)[..., :40]
+        count = lines.shape[-1]
+        pairs = (lines.unsqueeze(-1) - lines.unsqueeze(-2)).square().sum((-1, -2)) / 2
+        if count == 1:
+            pairs = pairs * torch.nan
+        return impl(case, x=lines, dim=-1, keepdim=False).square() * (count * (count - 1)), pairs
+
+    def test_one_number_has_none(self, impl, case):
+        """One number alone says nothing about its spread: nan."""
+        x = case.x.reshape(*case.x.shape, 1)
+        spread = impl(case, x=x, dim=-1, keepdim=False)
+        require(spread.isnan().all(), f"the standard deviation of one number is {spread.flatten()[0]:g}, expected nan")
+
+    def test_of_two_numbers(self, impl, case):
+        """Of two numbers it is their distance over √2."""
+        other = case.noise(case.x.shape)
+        both = torch.stack([case.x, other])
+        return impl(case, x=both, dim=0, keepdim=False), (case.x - other).abs() / 2**0.5
+
+    def test_shift_changes_nothing(self, impl, case):
+        """Adding one number to all changes nothing."""
+        return impl(case, x=case.x + 3), impl(case)
+
+    def test_scale_scales(self, impl, case):
+        """Multiplying all by a number multiplies it by that number's magnitude."""
+        return impl(case, x=-3 * case.x), 3 * impl(case)
+
+    def test_no_slope_where_all_are_equal(self, impl):
+        """Where all elements are equal the gradient is 0, not nan."""
+        case = Case(dict(x=torch.full((2, 4), 3.0), dim=1, keepdim=False), self.dtype)
+        gradient = impl.vjp(case, [torch.ones(2, dtype=self.dtype)], wrt=("x",))[1]["x"]
+        require((gradient == 0).all(), f"the gradient at equal elements is {gradient.tolist()}, expected zeros")
+
+    def test_many_half_precision_numbers(self, impl):
+        """Of 35,000 ones and as many minus ones it is 1.00 in float16 too, though neither sum nor number is a float16."""
+        x = torch.ones(70_000, dtype=torch.float16)
+        x[::2] = -1
+        got = impl.call(x=x, dim=0, keepdim=False)
+        require(f"{got.item():.2f}" == "1.00", f"the standard deviation is {got.item():g}, expected 1.00")
+
+
+class WithoutTies(Spec):
+    """No two elements of a case are equal, so that its indices are determined; laws of its own speak of ties."""
+
+    def batch(self, case):
+        return Batch(output=0, x=0) if case.dim is not None and case.dim % case.x.ndim else None
+
+    def test_memory_layout(self, impl, case):
+        """Strides and offset of the arguments do not matter."""
+        # Expanding makes equal elements, of which any may be named: a law of its own speaks of them.
+        while arranged(case)[2] == "expanded":
+            case = Case(case.arguments, case.dtype, case.seed + 1)
+        return super().test_memory_layout(impl, case)
+
+
+class Extreme(WithoutTies):
+    """(values, indices) of the largest or smallest element along an axis."""
+
+    cases = domains.extreme
+    differentiable = ("x",)
+    invalid = (
+        Invalid(IndexError, "an axis beyond the last", x=ones(2, 3), dim=2),
+        Invalid(ValueError, "an axis without elements", x=zeros(2, 0), dim=1),
+    )
+    edges = (
+        dict(x=zeros(0, 3), dim=1),
+        dict(x=ones(1, 1), dim=0),
+        dict(x=tensor([INFINITY, 1.0]), dim=0),
+        dict(x=tensor([-INFINITY, 1.0]), dim=0),
+        dict(x=tensor([[-INFINITY], [INFINITY]]), dim=1),
+    )
+    declines = {"extremes_stay_finite": "nothing is computed: the result is one of the elements"}
+
+    def rows(self, case):
+        return -1
+
+    def test_values_stand_at_the_indices(self, impl, case):
+        """values are x gathered at indices, with equal elements as well: any of them may be named."""
+        found = []
+        for x in (case.x, few(case), x_expanded(case)):
+            values, indices = impl(case, x=x)
+            found.append((x.gather(case.dim, indices.unsqueeze(case.dim)).squeeze(case.dim), values))
+        return found
+
+    def test_nan_is_found(self, impl, case):
+        """Where a row holds nan, the value is nan and stands at the index."""
+        x = with_nans(case)
+        values, indices = impl(case, x=x)
+        expected = x.isnan().any(case.dim)
+        require(torch.equal(values.isnan(), expected), "nan is the extreme element of every row that holds it")
+        at = x.gather(case.dim, indices.unsqueeze(case.dim)).squeeze(case.dim)
+        require(torch.equal(at.isnan(), expected), "the index does not lead to the nan of its row")
+
+    def test_slope_goes_to_one_element(self, impl, case):
+        """The gradient hands the cotangent to the element that is named, and nothing to the others."""
+        values, indices = impl(case)
+        cotangent = case.noise(values.shape)
+        gradient = impl.vjp(case, [cotangent], wrt=("x",))[1]["x"]
+        there = torch.zeros_like(case.x).scatter(case.dim, indices.unsqueeze(case.dim), cotangent.unsqueeze(case.dim))
+        return gradient, there
+
+    def test_axis_counts_from_either_end(self, impl, case):
+        """An axis may be named from the front or from the back."""
+        count = case.x.ndim
+        return impl(case, dim=case.dim - count if case.dim >= 0 else case.dim + count), impl(case)
+
+
+def x_expanded(case):
+    """One row repeated: all elements along the first axis are equal."""
+    return case.x[:1].expand_as(case.x).clone()
+
+
+class TestMax(Extreme):
+    component = tensors.max
+
+    def test_nothing_is_larger(self, impl, case):
+        """No element is larger than the value of its row, with equal elements as well."""
+        for x in (case.x, few(case)):
+            values = impl(case, x=x)[0]
+            require((x <= values.unsqueeze(case.dim)).all(), "an element is larger than the value of its row")
+
+    def test_whole_numbers(self, impl):
+        """Whole numbers are compared exactly and keep their dtype."""
+        values, indices = impl.call(x=torch.tensor([[2**53, 2**53 + 1, 3], [-5, -7, -6]]), dim=1)
+        require(values.tolist() == [2**53 + 1, -5], f"the largest are {values.tolist()}, expected {[2**53 + 1, -5]}")
+        require(indices.tolist() == [1, 0], f"they stand at {indices.tolist()}, expected [1, 0]")
+        require(values.dtype == torch.int64, f"the values are {values.dtype}, expected int64")
+
+
+class TestMin(Extreme):
+    component = tensors.min
+
+    def test_nothing_is_smaller(self, impl, case):
+        """No element is smaller than the value of its row, with equal elements as well."""
+        for x in (case.x, few(case)):
+            values = impl(case, x=x)[0]
+            require((x >= values.unsqueeze(case.dim)).all(), "an element is smaller than the value of its row")
+
+    def test_largest_of_the_negatives(self, impl, case):
+        """min x = −max(−x), at the same place."""
+        values, indices = tensors.max(-case.x, case.dim)
+        return impl(case), (-values, indices)
+
+    def test_whole_numbers(self, impl):
+        """Whole numbers are compared exactly and keep their dtype."""
+        values, indices = impl.call(x=torch.tensor([[2**53 + 1, 2**53, 2**54], [5, 7, 6]]), dim=1)
+        require(values.tolist() == [2**53, 5], f"the smallest are {values.tolist()}, expected {[2**53, 5]}")
+        require(indices.tolist() == [1, 0], f"they stand at {indices.tolist()}, expected [1, 0]")
+        require(values.dtype == torch.int64, f"the values are {values.dtype}, expected int64")
+
+
+def at(x, index, dim):
+    """The elements of x at the indices of an extreme element."""
+    return x.reshape(-1)[index] if dim is None else x.gather(dim, index.unsqueeze(dim)).squeeze(dim)
+
+
+class Position(WithoutTies):
+    """The place of the largest or smallest element."""
+
+    cases = domains.position
+    declines = WHOLE | {"extremes_stay_finite": "the result is whole numbers"}
+    invalid = (
+        Invalid(IndexError, "an axis beyond the last", x=ones(2, 3), dim=2),
+        Invalid(ValueError, "an axis without elements", x=zeros(2, 0), dim=1),
+        Invalid(ValueError, "no element at all", x=zeros(0, 3), dim=None),
+    )
+    edges = (
+        dict(x=zeros(0, 3), dim=1),
+        dict(x=ones(1, 1), dim=0),
+        dict(x=tensor(2.0), dim=None),
+        dict(x=tensor([[INFINITY, 1.0], [0.0, -INFINITY]]), dim=None),
+    )
+
+    def test_nan_is_found(self, impl, case):
+        """Where there is a nan the index leads to one."""
+        x = with_nans(case)
+        expected = x.isnan().any() if case.dim is None else x.isnan().any(case.dim)
+        require(torch.equal(at(x, impl(case, x=x), case.dim).isnan(), expected), "the index does not lead to a nan")
+
+    def test_all_elements_count_row_by_row(self, impl, case):
+        """Without an axis the place is that in the tensor written row by row."""
+        return impl(case, dim=None), impl(case, x=case.x.reshape(-1), dim=0)
+
+
+class TestArgmax(Position):
+    component = tensors.argmax
+    prerequisites = ("max",)
+
+    def test_nothing_is_larger_than_the_element_there(self, impl, case):
+        """The element at the index is the largest, with equal elements as well: any of them may be named."""
+        largest = (lambda x: x.max()) if case.dim is None else (lambda x: x.amax(case.dim))
+        return [(at(x, impl(case, x=x), case.dim), largest(x)) for x in (case.x, few(case), x_expanded(case))]
+
+
+class TestArgmin(Position):
+    component = tensors.argmin
+    prerequisites = ("min",)
+
+    def test_nothing_is_smaller_than_the_element_there(self, impl, case):
+        """The element at the index is the smallest, with equal elements as well: any of them may be named."""
+        smallest = (lambda x: x.min()) if case.dim is None else (lambda x: x.amin(case.dim))
+        return [(at(x, impl(case, x=x), case.dim), smallest(x)) for x in (case.x, few(case), x_expanded(case))]
+
+
+class TestUnique(Spec):
+    component = tensors.unique
+    cases = domains.unique
+    declines = {
+        "nan_not_hidden": "the contract leaves open how many nan are kept",
+        "extremes_stay_finite": "nothing is computed: the result is some of the elements",
+    }
+    edges = (
+        dict(x=zeros(0, 3)),
+        dict(x=ones(1, 1)),
+        dict(x=tensor(2.0)),
+        dict(x=tensor([0.0, -0.0])),
+        dict(x=tensor([[3, 1], [1, 2]])),
+        dict(x=tensor([True, False, True])),
+    )
+
+    def test_rises(self, impl, case):
+        """Every element is larger than the one before."""
+        found = impl(case)
+        require((found[1:] > found[:-1]).all(), f"{found.tolist()} does not rise")
+
+    def test_same_set(self, impl, case):
+        """Every element of x is in the result, and the other way round."""
+        equal = case.x.reshape(-1, 1) == impl(case)
+        require(equal.any(1).all(), "an element of x is not in the result")
+        require(equal.any(0).all(), "an element of the result is not in x")
+
+    def test_twice_is_once(self, impl, case):
+        """Applying it again changes nothing."""
+        once = impl(case)
+        return impl(case, x=once), once
+
+    def test_order_and_repetition_do_not_matter(self, impl, case):
+        """Neither the order of x nor how often its elements come changes anything."""
+        return impl(case, x=torch.cat([case.x.flip(0), case.x])), impl(case)
+
+    def test_whole_numbers(self, impl):
+        """Whole numbers are told apart exactly and keep their dtype."""
+        found = impl.call(x=torch.tensor([2**53 + 1, 2**53, 3, 2**53 + 1]))
+        require(found.tolist() == [3, 2**53, 2**53 + 1], f"the result is {found.tolist()}")
+
+
+class TestSort(WithoutTies):
+    component = tensors.sort
+    cases = domains.ordered
+    differentiable = ("x",)
+    declines = Extreme.declines
+    invalid = (Invalid(IndexError, "an axis beyond the last", x=ones(2, 3), dim=2, descending=False),)
+    edges = (
+        dict(x=zeros(0, 3), dim=1, descending=False),
+        dict(x=zeros(2, 0), dim=1, descending=True),
+        dict(x=ones(1, 1), dim=0, descending=False),
+        dict(x=tensor([INFINITY, 1.0, -INFINITY]), dim=0, descending=True),
+    )
+
+    def rows(self, case):
+        return case.dim
+
+    def test_in_order(self, impl, case):
+        """Every value is at least the one before, or at most when descending, with equal elements as well."""
+        for x in (case.x, few(case)):
+            values = impl(case, x=x)[0].movedim(case.dim, -1)
+            before, after = (
+                (values[..., 1:], values[..., :-1]) if case.descending else (values[..., :-1], values[..., 1:])
+            )
+            require((before <= after).all(), "the values are not in order")
+
+    def test_values_stand_at_the_indices(self, impl, case):
+        """values are x gathered at indices, with equal elements as well."""
+        found = []
+        for x in (case.x, few(case), x_expanded(case)):
+            values, indices = impl(case, x=x)
+            found.append((x.gather(case.dim, indices), values))
+        return found
+
+    def test_indices_are_a_permutation(self, impl, case):
+        """Every place is named once, with equal elements as well."""
+        for x in (case.x, few(case), x_expanded(case)):
+            indices = impl(case, x=x)[1].movedim(case.dim, -1)
+            named = torch.zeros_like(indices).scatter_add(-1, indices, torch.ones_like(indices))
+            require((named == 1).all(), "a place is named twice, another not at all")
+
+    def test_nan_is_larger_than_every_number(self, impl, case):
+        """nan comes last, or first when descending, and the numbers are in order among themselves."""
+        x = with_nans(case)
+        values = impl(case, x=x)[0].movedim(case.dim, -1)
+        if case.descending:
+            values = values.flip(-1)
+        count = x.isnan().sum(case.dim).unsqueeze(-1)
+        size = values.shape[-1]
+        last = torch.arange(size) >= size - count
+        require(torch.equal(values.isnan(), last), "nan does not stand where the largest element stands")
+        numbers = torch.where(last, torch.inf, values)
+        require((numbers[..., 1:] >= numbers[..., :-1]).all(), "the numbers beside nan are not in order")
+
+    def test_slopes_go_back_to_where_the_elements_came_from(self, impl, case):
+        """The gradient hands the cotangent of every value to the element that it was."""
+        values, indices = impl(case)
+        cotangent = case.noise(values.shape)
+        gradient = impl.vjp(case, [cotangent], wrt=("x",))[1]["x"]
+        return gradient, torch.zeros_like(case.x).scatter(case.dim, indices, cotangent)
+
+    def test_descending_is_ascending_backwards(self, impl, case):
+        """Descending, the values come in the opposite order."""
+        other = impl(case, descending=not case.descending)[0]
+        return impl(case)[0], other.flip(case.dim)
