@@ -1,0 +1,1 @@
+"""Laws of automatic differentiation."""
