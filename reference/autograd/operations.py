@@ -125,7 +125,8 @@ def _matmul_shape(shapes: Sequence[Shape], settings: Settings) -> Shape:
 
 def _matmul_pull(u: Tensor, x: Operands, y: Tensor, settings: Settings) -> tuple[Tensor, Tensor]:
     a, b = x
-    rows, columns = a.reshape(-1, a.shape[-1]), b.reshape(b.shape[0], -1)
+    # A vector stands for one row on the left, for one column on the right.
+    rows, columns = (a if a.ndim == 2 else a[None]), (b if b.ndim == 2 else b[:, None])
     u = u.reshape(rows.shape[0], columns.shape[1])
     return (u @ columns.T).reshape(a.shape), (rows.T @ u).reshape(b.shape)
 
