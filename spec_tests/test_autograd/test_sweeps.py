@@ -84,12 +84,43 @@ class TestVjp(Spec):
         twice = impl(case, program=(*case.program, ("add", (last, last), ())))[1]
         return twice, tuple(2 * grad for grad in impl(case)[1])
 
+    def test_paths_of_unequal_length_add_up(self, impl, case):
+        """Through p · q · (p + q) with p = tanh z and q = sin z every path back to z counts, and counts once."""
+        z = last_of(case.program, len(case.inputs))
+        paths = (
+            ("tanh", (z,)),
+            ("sin", (z,)),
+            ("mul", (z + 1, z + 2)),
+            ("add", (z + 1, z + 2)),
+            ("mul", (z + 3, z + 4)),
+        )
+        longer = case.but(program=(*case.program, *((name, operands, ()) for name, operands in paths)))
+        tangents = directions(case)
+        return dot(impl(longer)[1], tangents), (case.cotangent * complex_step(longer, tangents)).sum()
+
     def test_an_input_that_is_not_used_gets_zeros(self, impl, case):
         """A further input leaves the other gradients as they are; its own is zero throughout."""
         further = case.noise((2, 3), 2)
         program = shifted(case.program, len(case.inputs), 1)
         grads = impl(case, program=program, inputs=[*case.inputs, further])[1]
         return grads, (*impl(case)[1], torch.zeros_like(further))
+
+    def test_moved_elements_get_theirs_back(self, impl, case):
+        """Where elements are only moved, taken or repeated, each gets back what arrives at its copies, and nothing else."""
+        x, wide = case.noise((2, 3, 4), 8), case.noise((5, 2, 3, 4), 9)
+        u = wide[0]
+
+        def grad(name, settings, cotangent):
+            return impl(case, program=((name, (0,), settings),), inputs=[x], cotangent=cotangent)[1][0]
+
+        taken = torch.zeros_like(u)
+        taken[:, 1] = u[:, 1]
+        return [
+            (grad("transpose", (1, 2, 0), u.permute(1, 2, 0)), u),
+            (grad("reshape", (4, 6), u.reshape(4, 6)), u),
+            (grad("index", (1, 1), u[:, 1]), taken),
+            (grad("broadcast_to", (5, 2, 3, 4), wide), wide.sum(0)),
+        ]
 
     def test_chain_rule(self, impl, case):
         """What follows may be swept first, and what comes back from it be handed on."""
