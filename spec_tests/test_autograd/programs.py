@@ -6,6 +6,32 @@ from lawbook.reference.autograd.graph import evaluate
 
 STEP = 2.0**-100
 
+# Operands and settings; the shapes broadcast in one direction, in the other, and in both.
+WIDE, LONG, HIGH, ROW, OTHER = (2, 3), (3,), (2, 1), (1, 3), (3, 4)
+ALONE = (
+    ("add", (WIDE, LONG), ()),
+    ("sub", (HIGH, WIDE), ()),
+    ("mul", (HIGH, ROW), ()),
+    ("div", (WIDE, LONG), ()),
+    ("matmul", (WIDE, OTHER), ()),
+    ("matmul", (WIDE, LONG), ()),
+    ("matmul", (LONG, OTHER), ()),
+    ("matmul", (LONG, LONG), ()),
+    ("exp", (WIDE,), ()),
+    ("tanh", (WIDE,), ()),
+    ("sin", (WIDE,), ()),
+    ("log", (WIDE,), ()),
+    ("scale", (WIDE,), (-2.0,)),
+    ("sum", (WIDE,), (0,)),
+    ("mean", (WIDE,), ()),
+    ("reshape", (WIDE,), (3, 2)),
+    ("transpose", ((2, 3, 4),), (1, 2, 0)),
+    ("broadcast_to", (ROW,), (5, 2, 3)),
+    ("index", (WIDE,), (1, 2)),
+    ("where", (WIDE, LONG, HIGH), ()),
+    ("double_until", (WIDE,), (100.0,)),
+)
+
 
 def last_of(program, count):
     """The position of the value."""
@@ -42,6 +68,17 @@ def dot(tensors, others):
 def directions(case, salt=0):
     """A random direction for every input."""
     return [case.noise(x.shape, 100 + salt + k) for k, x in enumerate(case.inputs)]
+
+
+def alone(case):
+    """Cases of single operations, on inputs that belong to the case: a third of all operations for each."""
+    for k, (name, shapes, settings) in enumerate(ALONE):
+        if k % 3 == case.seed % 3:
+            inputs = [case.noise(shape, 200 + 10 * k + i) for i, shape in enumerate(shapes)]
+            if name in ("div", "log"):
+                # Away from zero, on the side where there is a logarithm.
+                inputs[-1] = inputs[-1].abs() + 0.5
+            yield case.but(program=((name, tuple(range(len(shapes))), settings),), inputs=inputs)
 
 
 def complex_step(case, tangents):

@@ -8,6 +8,7 @@ from lawbook.fixtures.published import autograd as published
 from lawbook.reference import autograd
 from lawbook.spec_tests.spec import Invalid, Spec, require
 from lawbook.spec_tests.test_autograd.programs import (
+    alone,
     apart,
     complex_step,
     directions,
@@ -65,6 +66,17 @@ class TestVjp(Spec):
         """Along any direction the gradients give what the values alone give, a tiny (imaginary) step away."""
         tangents = directions(case)
         return dot(impl(case)[1], tangents), (case.cotangent * complex_step(case, tangents)).sum()
+
+    def test_each_operation_alone(self, impl, case):
+        """Programs of a single operation: its rule gives what its values give, broadcast operands included."""
+        equations = []
+        for single in alone(case):
+            tangents = directions(single, 20)
+            derivative = complex_step(single, tangents)
+            cotangent = case.noise(derivative.shape, 10)
+            grads = impl(single, cotangent=cotangent)[1]
+            equations.append((dot(grads, tangents), (cotangent * derivative).sum()))
+        return equations
 
     def test_duality_with_forward_accumulation(self, impl, case):
         """⟨Jᵀu, t⟩ = ⟨u, J t⟩."""
@@ -164,6 +176,14 @@ class TestJvp(Spec):
     def test_equals_finite_differences(self, impl, case):
         """The tangent is what the values alone give, a tiny (imaginary) step away."""
         return impl(case)[1], complex_step(case, case.tangents)
+
+    def test_each_operation_alone(self, impl, case):
+        """Programs of a single operation: its rule gives what its values give, broadcast operands included."""
+        equations = []
+        for single in alone(case):
+            tangents = directions(single, 20)
+            equations.append((impl(single, tangents=tangents)[1], complex_step(single, tangents)))
+        return equations
 
     def test_duality_with_reverse_accumulation(self, impl, case):
         """⟨u, J t⟩ = ⟨Jᵀu, t⟩."""
