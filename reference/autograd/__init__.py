@@ -4,7 +4,7 @@ A *program* is plain data: a sequence of nodes ``(operation, operands, settings)
 then the nodes, in order; every node names the positions it takes, all of them before its own. The program's value is what
 stands at the last position. ``operations.OPERATIONS`` lists the operations and their settings.
 
-    ((“mul”, (0, 0), ()), (“sum”, (1,), ()))        of one input x:  Σ x²
+    (("mul", (0, 0), ()), ("sum", (1,), ()))        of one input x:  Σ x²
 """
 
 from lawbook.reference.autograd.chains import (

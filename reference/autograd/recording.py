@@ -43,9 +43,9 @@ def accumulate(
     """
     for program in programs:
         check_program(program, inputs)
-    for sweep in clear_before:
-        if not 0 <= check_whole("clear_before", sweep) < len(programs):
-            raise IndexError(f"clear_before names sweep {sweep}, expected 0..{len(programs) - 1}")
+    for s in clear_before:
+        if not 0 <= check_whole("clear_before", s) < len(programs):
+            raise IndexError(f"clear_before names sweep {s}, expected 0..{len(programs) - 1}")
     store = [torch.zeros_like(x) for x in inputs]
     after = []
     for s, program in enumerate(programs):
