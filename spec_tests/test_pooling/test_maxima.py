@@ -461,7 +461,16 @@ class TestFractionalMaxPool2d(Largest, Spec):
         x = case.noise((*case.x.shape[:2], *size), 55)
         return impl(case, x=x), pooling.max_pool2d(x, kernel, step)[0]
 
-    def test_rows_come_first_in_the_samples(self, impl: Trial, case: Case) -> Any:
+    def test_first_sample_belongs_to_the_rows(self, impl: Trial, case: Case) -> Any:
+        """On an image that rises along one axis only, the other axis' sample does not matter."""
+        found = []
+        for axis in (0, 1):
+            other = case.samples.clone()
+            other[..., 1 - axis] = (case.samples[..., 1 - axis] + 0.5) % 1
+            found.append((self.begun(impl, case.but(samples=other), axis)[0], self.begun(impl, case, axis)[0]))
+        return found
+
+    def test_turning_everything_turns_the_result(self, impl: Trial, case: Case) -> Any:
         """Turning the image, the regions and the samples turns the result."""
         turned = {name: per_axis(name, case[name], 2, 1)[::-1] for name in ("kernel", "output_size")}
         return impl(case, x=case.x.mT, samples=case.samples.flip(-1), **turned), impl(case).mT
