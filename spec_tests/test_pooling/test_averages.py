@@ -79,10 +79,10 @@ class TestAvgPool2d(Layer, Spec):
         """Means of ones are the share of each window's counted places that lie in the image."""
         counted = impl(case, x=torch.ones_like(case.x), divisor_override=None, count_include_pad=True)
         rows, columns = (
-            ((each_ >= 0) & (each_ < n)).sum(1) / ((each_ >= -p) & (each_ < n + p)).sum(1)
-            for each_, n, p in zip(places_of(case), case.x.shape[2:], each(case, "padding"), strict=True)
+            ((places >= 0) & (places < n)).sum(1).to(case.dtype) / ((places >= -p) & (places < n + p)).sum(1)
+            for places, n, p in zip(places_of(case), case.x.shape[2:], each(case, "padding"), strict=True)
         )
-        share = torch.outer(rows, columns).to(case.dtype)
+        share = torch.outer(rows, columns)
         return counted, share.expand_as(counted)
 
     def test_additive(self, impl: Trial, case: Case) -> Any:
