@@ -59,9 +59,7 @@ def concat_datasets(a: Sequence[Tensor], b: Sequence[Tensor], positions: Tensor)
     """
     first, second = check_rows("a", a), check_rows("b", b)
     length = first + second
-    return length, [
-        rows(a, i) if i < first else rows(b, i - first) for i in check_positions(positions, length)
-    ]
+    return length, [rows(a, i) if i < first else rows(b, i - first) for i in check_positions(positions, length)]
 
 
 def random_split(n: int, lengths: Sequence[int], *, seed: int) -> list[Tensor]:
@@ -80,6 +78,9 @@ def random_split(n: int, lengths: Sequence[int], *, seed: int) -> list[Tensor]:
     Raises:
         ValueError: ``n`` or a length is negative, or the lengths do not add up to ``n``.
         TypeError: a length or ``n`` is no whole number (shares such as 0.8 are not taken).
+
+    Conventions:
+        As in ``random_sampler``: PyTorch's permutation keeps its order, others are free.
 
     Source: note 002 §6.1.2 (random_split).
     """

@@ -47,6 +47,11 @@ def random_sampler(n: int, *, seed: int) -> Tensor:
         ValueError: ``n`` is negative.
         TypeError: ``n`` or ``seed`` is no whole number.
 
+    Conventions:
+        Which order belongs to a seed is each library's own affair. Only an implementation that draws ``torch.randperm``
+        from ``torch.Generator().manual_seed(seed)`` is held to more: it keeps that order, so that a seed stands for the
+        same one throughout PyTorch.
+
     Source: note 002 §6.1.1 (the sampler with shuffling); Fisher and Yates 1938.
     """
     return torch.randperm(check_whole("n", n, 0), generator=stream(seed))

@@ -207,7 +207,9 @@ def _add_numbers(found: tuple[dict[str, Tensor], ...], name: str, x: Tensor, y: 
     check_floating(f"train[{name!r}]", x)
     mean, deviation = statistics(torch.cat([x, y]) if rows == "both" else x, 1)
     for table, part in zip(found, (x, y), strict=True):
-        table[name] = torch.nan_to_num(_standardized(part, mean, deviation), nan=0.0, posinf=torch.inf, neginf=-torch.inf)
+        table[name] = torch.nan_to_num(
+            _standardized(part, mean, deviation), nan=0.0, posinf=torch.inf, neginf=-torch.inf
+        )
 
 
 def _add_texts(found: tuple[dict[str, Tensor], ...], name: str, x: Texts, y: object, rows: str) -> None:

@@ -93,6 +93,18 @@ def check_unlike(a, b, what):
     require(count < FEW, f"{what}: {count} of {len(a)} places are the same; chance allows {FEW - 1}")
 
 
+def check_stream(order, truth, what):
+    """Require an order to be PyTorch's for the seed, or to know nothing of it.
+
+    An implementation with a stream of its own agrees with it, or with its reverse, in FEW places or more with a chance
+    below ALARM; one that draws ``torch.randperm`` from ``torch.Generator().manual_seed(seed)`` keeps its order, so that a
+    seed stands for the same order throughout PyTorch.
+    """
+    if not torch.equal(order, truth):
+        check_unlike(order, truth, f"{what} and PyTorch's order of the same seed")
+        check_unlike(order, truth.flip(0), f"{what} and the reverse of PyTorch's order of the same seed")
+
+
 def marked(tensors):
     """Tensors of the same forms in which every element says its row, and each tensor has marks of its own.
 

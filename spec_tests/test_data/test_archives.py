@@ -174,7 +174,9 @@ class TestExtractArchive(Spec):
     def test_the_limit_holds(self, impl):
         """More bytes than the limit raise, in one file or in many, whatever sizes are stated; as many bytes do not."""
         lying = Stored("archive.zip", with_small_sizes(packed("zip", [file("bomb", BOMB)])))
-        bombs = [Archive(kind, members) for kind in KINDS for members in ([file("first.txt"), file("bomb", BOMB)], MANY)]
+        bombs = [
+            Archive(kind, members) for kind in KINDS for members in ([file("first.txt"), file("bomb", BOMB)], MANY)
+        ]
         for archive in (*bombs, lying):
             with Home() as home:
                 refused = refuses(impl, archive=archive, destination=home.destination, limit=LIMIT)
@@ -215,7 +217,9 @@ class TestExtractArchive(Spec):
 
                 _, status = os.waitpid(child(action), 0)
                 require(os.WIFSIGNALED(status), "the child wrote nothing as large as the archive's file")
-                half = [k for k, x in listing(home.destination).items() if {**archive.files, "older.txt": b"older"}[k] != x]
+                half = [
+                    k for k, x in listing(home.destination).items() if {**archive.files, "older.txt": b"older"}[k] != x
+                ]
                 require(not half, f"of {half} a part stands under the name of the whole ({kind})")
 
     def test_links_that_stay_inside_are_kept(self, impl):
@@ -245,7 +249,9 @@ class TestExtractArchive(Spec):
             for name, what in (("runs.sh", "6777"), ("closed.txt", "000")):
                 mode = stat.S_IMODE(os.stat(os.path.join(home.destination, name)).st_mode)
                 require(not mode & 0o7022, f"a file of mode {what} has the mode {mode:o}")
-                require(mode & stat.S_IRUSR, f"a file of mode {what} has the mode {mode:o}, which its owner cannot read")
+                require(
+                    mode & stat.S_IRUSR, f"a file of mode {what} has the mode {mode:o}, which its owner cannot read"
+                )
 
     def test_links_that_were_there_are_not_followed(self, impl):
         """A link of the folder that leads out is not written through: the archive is refused, or the link replaced."""

@@ -15,6 +15,7 @@ from lawbook.spec_tests.test_data.laws import (
     check_every_order,
     check_permutation,
     check_scattered,
+    check_stream,
     check_unlike,
 )
 
@@ -125,6 +126,13 @@ class TestRandomSplit(Spec):
     def test_every_split_is_equally_likely(self, impl):
         """Of three positions in parts of one and two, each of the six orders comes up as often as chance allows."""
         check_every_order(lambda seed: torch.cat(impl.call(n=3, lengths=[1, 2], seed=seed)), "the split")
+
+    def test_same_stream_same_parts(self, impl):
+        """Parts that are cut from PyTorch's permutation of this seed are in its order; others know nothing of it."""
+        for seed in SEEDS:
+            given = dict(n=1000, lengths=[600, 400], seed=seed)
+            for got, truth in zip(impl.call(**given), self.component(**given), strict=True):
+                check_stream(got, truth, "a part")
 
     def test_published_split_of_note_002(self, impl):
         """150 samples in parts of 120 and 30."""

@@ -65,11 +65,17 @@ class TestVerifiedDownload(Spec):
     cases = domains.verified_download
     declines = NO_TENSOR
     invalid = (
-        Invalid(ValueError, "a hash of 39 digits", source="http://127.0.0.1:9/a.csv", sha1="0" * 39, cache_dir=Folder()),
-        Invalid(ValueError, "a hash of other letters", source="http://127.0.0.1:9/a.csv", sha1="g" * 40, cache_dir=Folder()),
+        Invalid(
+            ValueError, "a hash of 39 digits", source="http://127.0.0.1:9/a.csv", sha1="0" * 39, cache_dir=Folder()
+        ),
+        Invalid(
+            ValueError, "a hash of other letters", source="http://127.0.0.1:9/a.csv", sha1="g" * 40, cache_dir=Folder()
+        ),
         Invalid(ValueError, "no hash", source="http://127.0.0.1:9/a.csv", sha1=None, cache_dir=Folder()),
         Invalid(ValueError, "a scheme of no one", source="gopher://127.0.0.1/a.csv", sha1=SHA1, cache_dir=Folder()),
-        Invalid(OSError, "a port where no one answers", source="http://127.0.0.1:9/a.csv", sha1=SHA1, cache_dir=Folder()),
+        Invalid(
+            OSError, "a port where no one answers", source="http://127.0.0.1:9/a.csv", sha1=SHA1, cache_dir=Folder()
+        ),
         Invalid(OSError, "a local file that is not there", source="/no/such/file.csv", sha1=SHA1, cache_dir=Folder()),
     )
 
@@ -77,8 +83,12 @@ class TestVerifiedDownload(Spec):
         """The path lies in the folder, under the source's last name; the content has the hash, and nothing lies beside it."""
         folder = Folder("cache")
         path = impl(case, cache_dir=folder)
-        expected = os.path.join(os.fspath(folder), data.verified_download(case.source, case.sha1, folder).split("/")[-1])
-        require(path == expected, f"the path ends in {os.path.basename(path)!r}, expected {os.path.basename(expected)!r}")
+        expected = os.path.join(
+            os.fspath(folder), data.verified_download(case.source, case.sha1, folder).split("/")[-1]
+        )
+        require(
+            path == expected, f"the path ends in {os.path.basename(path)!r}, expected {os.path.basename(expected)!r}"
+        )
         found = listing(folder)
         require(list(found) == [os.path.basename(path)], f"the folder holds {sorted(found)}, expected one file")
         digest = hashlib.sha1(next(iter(found.values()))).hexdigest()
@@ -105,7 +115,10 @@ class TestVerifiedDownload(Spec):
             with open(path, "wb") as file:
                 file.write(wrong)
             impl(case, cache_dir=folder)
-            require(listing(folder) == {os.path.basename(path): right}, "a damaged file was kept, or something lies beside it")
+            require(
+                listing(folder) == {os.path.basename(path): right},
+                "a damaged file was kept, or something lies beside it",
+            )
 
     def test_a_wrong_content_is_refused(self, impl):
         """A server that cuts short, misstates the length, answers with an error or sends another content is not believed."""
@@ -186,7 +199,9 @@ class TestVerifiedDownload(Spec):
                 route_of(slow).release.set()
                 os.waitpid(process, 0)
             found = listing(folder)
-            require(found == {os.path.basename(path): CONTENT}, f"the folder holds {sorted(found)}, expected the one file")
+            require(
+                found == {os.path.basename(path): CONTENT}, f"the folder holds {sorted(found)}, expected the one file"
+            )
 
     def test_a_wrong_hash_is_not_asked_for(self, impl):
         """What is no SHA-1 is refused before the server is asked, and no folder is made."""
@@ -203,7 +218,10 @@ class TestVerifiedDownload(Spec):
             require(refuses(impl, source=source, sha1="0" * 40, cache_dir=cache), "accepts a file with another hash")
             require(not listing(cache), "a file with another hash stayed behind")
             impl.call(source=source, sha1=SHA1, cache_dir=cache)
-            require(listing(home) == {"table.csv": CONTENT, "cache/table.csv": CONTENT}, f"files are {sorted(listing(home))}")
+            require(
+                listing(home) == {"table.csv": CONTENT, "cache/table.csv": CONTENT},
+                f"files are {sorted(listing(home))}",
+            )
 
     def test_a_name_never_leaves_the_folder(self, impl):
         """A last part that decodes to a path upwards, or to nothing, is refused, or stays in the folder."""

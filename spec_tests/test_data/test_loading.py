@@ -15,6 +15,7 @@ from lawbook.spec_tests.test_data.laws import (
     check_permutation,
     check_scattered,
     check_sizes,
+    check_stream,
     check_unlike,
     marked,
     rows_of,
@@ -64,6 +65,11 @@ class TestRandomSampler(Spec):
     def test_every_order_is_equally_likely(self, impl):
         """Of three positions each of the six orders comes up as often as chance allows."""
         check_every_order(lambda seed: impl.call(n=3, seed=seed), "the sampler")
+
+    def test_same_stream_same_order(self, impl):
+        """PyTorch's permutation of this seed comes in its order; any other knows nothing of it."""
+        for seed in SEEDS:
+            check_stream(impl.call(n=1000, seed=seed), self.component(n=1000, seed=seed), "the order")
 
 
 class TestBatchSampler(Spec):
@@ -163,7 +169,8 @@ class TestDataLoader(LoaderLaws, Spec):
     component = data.data_loader
     cases = domains.data_loader
     declines = NOT_COMPUTED | {
-        "agrees_with_reference": STOCHASTIC["agrees_with_reference"] + "; 'without shuffling the order is kept' judges the rest",
+        "agrees_with_reference": STOCHASTIC["agrees_with_reference"]
+        + "; 'without shuffling the order is kept' judges the rest",
         "repeated_calls_agree": "a seed does not stand for the same order in all libraries; 'same seed same batches' says "
         "it of the implementation's own",
         "memory_layout": "a seed does not stand for the same order in all libraries; 'without shuffling the order is kept' "
@@ -277,12 +284,16 @@ class TestDataLoader(LoaderLaws, Spec):
 class TestDataIter(LoaderLaws, Spec):
     component = data.data_iter
     cases = domains.data_iter
-    declines = NOT_COMPUTED | STOCHASTIC | {
-        "memory_layout": "a seed does not stand for the same order in all libraries; 'rows stay together' runs on "
-        "transposed memory too",
-        "low_precision": "nothing is rounded; 'rows stay together' runs in half precision too",
-        "nan_not_hidden": "nothing is computed",
-    }
+    declines = (
+        NOT_COMPUTED
+        | STOCHASTIC
+        | {
+            "memory_layout": "a seed does not stand for the same order in all libraries; 'rows stay together' runs on "
+            "transposed memory too",
+            "low_precision": "nothing is rounded; 'rows stay together' runs in half precision too",
+            "nan_not_hidden": "nothing is computed",
+        }
+    )
     prerequisites = ("random_sampler",)
     invalid = (
         Invalid(ValueError, "labels for two of three rows", batch_size=2, features=X, labels=Y[:2], seed=0),

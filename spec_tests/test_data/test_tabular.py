@@ -79,8 +79,9 @@ class TestStandardize(Spec):
         moved = {name: x for name, x in case.columns.items() if differs(x)}
         if not moved:
             return self.skip
-        return [({k: double[k] for k in moved}, {k: y[k] for k in moved})] + [
-            ({k: negative[k] for k in moved}, {k: -y[k] for k in moved})
+        return [
+            ({k: double[k] for k in moved}, {k: y[k] for k in moved}),
+            ({k: negative[k] for k in moved}, {k: -y[k] for k in moved}),
         ]
 
     def test_columns_are_treated_alone(self, impl, case):
@@ -168,8 +169,12 @@ class TestOneHotCategories(Spec):
         """With dummy_na every column has one, all False where nothing is missing; without it none has."""
         columns = {"a": ["x", "y"], "b": ["x", None]}
         found = impl.call(columns=columns, dummy_na=True)
-        require({"a_nan", "b_nan"} <= set(found), f"the indicators are {sorted(found)}, expected a_nan and b_nan among them")
-        require(found["a_nan"].tolist() == [False, False], f"a_nan is {found['a_nan'].tolist()}, but nothing is missing")
+        require(
+            {"a_nan", "b_nan"} <= set(found), f"the indicators are {sorted(found)}, expected a_nan and b_nan among them"
+        )
+        require(
+            found["a_nan"].tolist() == [False, False], f"a_nan is {found['a_nan'].tolist()}, but nothing is missing"
+        )
         without = impl.call(columns=columns, dummy_na=False)
         require(set(without) == {"a_x", "a_y", "b_x"}, f"without dummy_na the indicators are {sorted(without)}")
 
@@ -221,7 +226,9 @@ class TestTabularFeatures(Spec):
         require(widths == [len(names)] * 2, f"there are {len(names)} names, {widths[0]} and {widths[1]} columns")
         require(len(set(names)) == len(names), f"a name is there twice: {names}")
         rows = [len(next(iter(case[table].values()))) for table in ("train", "test")]
-        require([len(found["train"]), len(found["test"])] == rows, f"the matrices have other rows than the tables, {rows}")
+        require(
+            [len(found["train"]), len(found["test"])] == rows, f"the matrices have other rows than the tables, {rows}"
+        )
 
     def test_target_and_id_never_leak(self, impl, case):
         """Another target and another id change nothing, in neither table."""
@@ -257,7 +264,7 @@ class TestTabularFeatures(Spec):
         tail = {k: x[1:] for k, x in whole.items() if k != case.target}
         second = impl(case, statistics="both", train=head, test=tail)
         require(list(first["names"]) == list(second["names"]), f"cut elsewhere, the columns are {second['names']}")
-        return [(torch.cat([r["train"], r["test"]]), torch.cat([first["train"], first["test"]])) for r in (second,)]
+        return tuple(torch.cat([found["train"], found["test"]]) for found in (second, first))
 
     def test_constant_columns_are_zero(self, impl):
         """A column that is constant in train is 0 in both tables, whatever test holds there: neither nan nor infinite."""
@@ -280,4 +287,6 @@ class TestTabularFeatures(Spec):
         for rows, (names, matrix) in expected.items():
             found = impl.call(train=train, test=test, target="p", statistics=rows)
             require(list(found["names"]) == names, f"under {rows!r} the columns are {found['names']}, expected {names}")
-            require(found["test"].tolist() == matrix, f"under {rows!r} test is {found['test'].tolist()}, expected {matrix}")
+            require(
+                found["test"].tolist() == matrix, f"under {rows!r} test is {found['test'].tolist()}, expected {matrix}"
+            )
