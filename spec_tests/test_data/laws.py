@@ -5,6 +5,7 @@ fewer than 1000 of them. The limits follow from the distributions; none was chos
 """
 
 import math
+from functools import cache
 from itertools import permutations
 
 import torch
@@ -65,11 +66,17 @@ def check_scattered(order, what):
     for k, part in enumerate(parts):
         for j, home in enumerate(torch.tensor_split(at, fifths)):
             count = int(((part >= home[0]) & (part <= home[-1])).sum())
-            low, high = stats.hypergeom.ppf((ALARM / 50, 1 - ALARM / 50), n, len(home), len(part))
+            low, high = _between(n, len(home), len(part))
             require(
                 low <= count <= high,
-                f"{what}: {count} of fifth {j} are in fifth {k}; chance allows {int(low)} to {int(high)}",
+                f"{what}: {count} of fifth {j} are in fifth {k}; chance allows {low} to {high}",
             )
+
+
+@cache
+def _between(n, wanted, drawn):
+    low, high = stats.hypergeom.ppf((ALARM / 50, 1 - ALARM / 50), n, wanted, drawn)
+    return int(low), int(high)
 
 
 def check_every_order(draw, what, seeds=600):
