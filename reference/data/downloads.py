@@ -84,7 +84,7 @@ def _name(source: str) -> str:
 
 def _opened(source: str, timeout: float) -> IO[bytes]:
     if urllib.parse.urlsplit(source).scheme:
-        return urllib.request.urlopen(source, timeout=timeout)  # type: ignore[no-any-return]
+        return urllib.request.urlopen(source, timeout=timeout)
     return open(source, "rb")
 
 

@@ -215,8 +215,8 @@ def _add_numbers(found: tuple[dict[str, Tensor], ...], name: str, x: Tensor, y: 
 def _add_texts(found: tuple[dict[str, Tensor], ...], name: str, x: Texts, y: object, rows: str) -> None:
     if isinstance(y, Tensor):
         raise TypeError(f"{name!r} holds texts in train, numbers in test")
-    for table, texts in (("train", x), ("test", y)):
-        _check_texts(f"{table}[{name!r}]", texts)
+    _check_texts(f"train[{name!r}]", x)
+    _check_texts(f"test[{name!r}]", y)
     assert isinstance(y, list | tuple)
     known = levels([*x, *y] if rows == "both" else x)
     for table, texts in zip(found, (x, y), strict=True):
