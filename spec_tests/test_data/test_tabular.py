@@ -206,6 +206,13 @@ class TestTabularFeatures(Spec):
         refused(ValueError, "columns of different lengths", train={**TRAIN, **PRICE, "area": torch.ones(2)}),
         refused(TypeError, "numbers in one table, texts in the other", test={**TEST, "area": ["4"]}),
         refused(ValueError, "statistics of neither table", statistics="test"),
+        refused(
+            ValueError,
+            "numbers and an indicator of one name",
+            train={**PRICE, "zone": ["a", "b", "a"], "zone_a": torch.ones(3)},
+            test={"zone": ["a"], "zone_a": torch.ones(1)},
+            id=None,
+        ),
     )
     edges = (
         dict(train=PRICE, test={}, target="price"),
