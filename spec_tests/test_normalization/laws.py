@@ -1,5 +1,7 @@
 """What holds for every normalization: of a unit, the values that share a mean and a variance, only their pattern counts."""
 
+from copy import copy as shallow
+
 import torch
 from torch import Tensor, ones
 
@@ -80,7 +82,17 @@ class NormLaws:
 
 
 class UnitLaws(NormLaws):
-    """Laws of the components whose units are normalized by their own statistics alone."""
+    """Laws of the components whose units are normalized by their own statistics alone.
+
+    The gradient of x is a difference of terms of the size γ g / √(v + eps), which cancel in units of two values. Automatic
+    differentiation of the reference cancels them term by term, the closed form that libraries use at the end: one unit in
+    the last place of the terms is allowed beside what rounding does to the reference.
+    """
+
+    def _gradient(self, impl, case, second):
+        of_terms = shallow(self)
+        of_terms.oracle = OfTerms(self.oracle, self.units)
+        return super(UnitLaws, of_terms)._gradient(impl, case, second)
 
     def test_mean_zero_and_known_variance(self, impl, case):
         """Without γ and β every unit has the mean 0 and the variance v / (v + eps)."""
@@ -119,6 +131,32 @@ class UnitLaws(NormLaws):
     def statistics(self, case):
         """The moving statistics among the results."""
         return ()
+
+
+class OfTerms:
+    """An oracle whose gradients of x may be off by one more unit in the last place of the terms that cancel in a unit."""
+
+    def __init__(self, oracle, units):
+        self._oracle = oracle
+        self._units = units
+
+    def __getattr__(self, name):
+        return getattr(self._oracle, name)
+
+    def gradient_spread(self, case, wrt, second):
+        """The yardstick, widened for x, the last of the arguments by name."""
+        found = self._oracle.gradient_spread(case, wrt, second)
+        x = case.x.double()
+        if not x.numel():
+            return found
+        var = self._units(case, x).var(-1, correction=0, keepdim=True)
+        scale = self._units(case, case.noise(x.shape, 7000).double()).abs() / torch.sqrt(var + case.eps)
+        if case.gamma is not None:
+            scale = scale * case.gamma.double().abs().max()
+        if second:
+            scale = scale / torch.sqrt(var + case.eps)
+        unit = torch.finfo(case.dtype).eps * scale.max()
+        return lambda level: [*found(level)[:-1], found(level)[-1] + unit]
 
 
 class ChannelLaws:
