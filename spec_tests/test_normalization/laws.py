@@ -149,12 +149,13 @@ class OfTerms:
         x = case.x.double()
         if not x.numel():
             return found
+        eps, gamma = case.arguments.get("eps", 1e-5), case.arguments.get("gamma")
         var = self._units(case, x).var(-1, correction=0, keepdim=True)
-        scale = self._units(case, case.noise(x.shape, 7000).double()).abs() / torch.sqrt(var + case.eps)
-        if case.gamma is not None:
-            scale = scale * case.gamma.double().abs().max()
+        scale = self._units(case, case.noise(x.shape, 7000).double()).abs() / torch.sqrt(var + eps)
+        if gamma is not None:
+            scale = scale * gamma.double().abs().max()
         if second:
-            scale = scale / torch.sqrt(var + case.eps)
+            scale = scale / torch.sqrt(var + eps)
         unit = torch.finfo(case.dtype).eps * scale.max()
         return lambda level: [*found(level)[:-1], found(level)[-1] + unit]
 
