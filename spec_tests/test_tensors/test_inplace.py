@@ -6,12 +6,10 @@ from typing import Any
 import torch
 from torch import ones, tensor
 
-from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.cases.tensors import arithmetic as domains
 from lawbook.fixtures.implementation import NotOffered, Raised, copy
 from lawbook.reference.tensors import arithmetic, inplace
 from lawbook.spec_tests.memory import window
-from lawbook.spec_tests.oracle import Oracle
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require
 from lawbook.spec_tests.test_tensors.test_arithmetic import OVERFLOW, axis_of_rows
 
@@ -32,16 +30,6 @@ MEMORY = {
 UNUSED = 77
 
 
-class OnCopies(Oracle):
-    """An oracle whose reference works on copies: what it is handed it writes over."""
-
-    def __init__(self, oracle: Oracle):
-        vars(self).update(vars(oracle))
-
-    def _plain(self, case: Case) -> Any:
-        return super()._plain(case.but(**copy(case.arguments)))
-
-
 class InPlace(Spec):
     """What all of them share."""
 
@@ -53,15 +41,6 @@ class InPlace(Spec):
         if "new" in vars(cls):
             cls.new = staticmethod(cls.new)
         super().__init_subclass__(**options)
-
-    @property
-    def oracle(self) -> OnCopies:
-        """The truth about a case, which stays as it was."""
-        return self._oracle
-
-    @oracle.setter
-    def oracle(self, oracle: Oracle) -> None:
-        self._oracle = OnCopies(oracle)
 
     def rows(self, case):
         return axis_of_rows(case.x.shape)

@@ -1,5 +1,7 @@
 """Domains draw the same cases everywhere, small ones first, and build nothing that is not asked for."""
 
+import importlib
+import pkgutil
 import subprocess
 import sys
 import textwrap
@@ -9,32 +11,18 @@ import pytest
 import torch
 from hypothesis import strategies as st
 
-from lawbook.fixtures.cases import (
-    activations,
-    convolution,
-    generalization,
-    initialization,
-    losses,
-    modules,
-    optimization,
-    recurrent,
-)
+import lawbook.fixtures.cases
 from lawbook.fixtures.cases.kit import SIZES, Case, Domain, Draw, domain
 from lawbook.fixtures.cases.profiles import PROFILES, USUAL
 from lawbook.fixtures.tree import floating, leaves
 from lawbook.tools.tests.specimens import cases, drafts
 
 DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
-CHAPTERS = (
-    losses,
-    convolution,
-    recurrent,
-    activations,
-    initialization,
-    optimization,
-    generalization,
-    modules,
-)
+CHAPTERS = [
+    importlib.import_module(module.name)
+    for module in pkgutil.walk_packages(lawbook.fixtures.cases.__path__, "lawbook.fixtures.cases.")
+    if module.name.rpartition(".")[2] not in ("kit", "profiles")
+]
 DOMAINS = [found for module in CHAPTERS for found in vars(module).values() if isinstance(found, Domain)]
 
 
