@@ -114,6 +114,15 @@ class TestTeethThemselves:
         assert "**not: memory_layout: pass**" in table
 
 
+def test_two_mistakes_of_one_name_are_refused():
+    """The second would be lost without a word."""
+    known = next(iter(KNOWN["softmax"]))
+    other = lambda x, dim: x  # noqa: E731
+    other.__name__ = known.name
+    with pytest.raises(ValueError, match=f"{known.name} is defined in"):
+        registry.faulty(SPECS["softmax"].component, rejected_by="agrees_with_reference", hint="another")(other)
+
+
 @pytest.mark.parametrize("name", sorted(SPECS))
 def test_a_failure_of_every_component_can_be_written_down(name):
     """Zeros fail somewhere; whatever the arguments are, the verdict can hold them."""

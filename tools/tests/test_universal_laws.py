@@ -34,7 +34,7 @@ def test_most_of_the_faulty_implementations_agree_with_the_reference(known):
     """Otherwise the law they name would not be needed."""
     gross = {
         "softmax_with_a_cached_sum",
-        "softmax_over_the_batch",
+        "softmax_summed_over_the_batch",
         "conv2d_with_batch_statistics",
         "conv2d_that_squeezes",
     }
