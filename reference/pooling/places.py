@@ -111,7 +111,7 @@ def flat_places(places: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
     return _joined(flat[::-1], torch.add)
 
 
-def _joined(parts: Sequence[Tensor], join) -> Tensor:  # type: ignore[no-untyped-def]
+def _joined(parts: Sequence[Tensor], join) -> Tensor:
     """(count, k) an axis → (…counts, …kernel), an element for every combination."""
     axes = len(parts)
     result = None
