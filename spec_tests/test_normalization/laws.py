@@ -1,11 +1,10 @@
 """What holds for every normalization: of a unit, the values that share a mean and a variance, only their pattern counts."""
 
-from copy import copy as shallow
-
 import torch
-from torch import Tensor, ones
+from torch import Tensor, ones, ones_like
 
 from lawbook.fixtures.implementation import copy
+from lawbook.spec_tests.judge import LawBroken
 from lawbook.spec_tests.spec import require
 
 INFINITY = float("inf")
@@ -32,6 +31,18 @@ class NormLaws:
     own = staticmethod(lambda case: case)
     """The case with every unit normalized by its own statistics."""
 
+    def _gradient(self, impl, case, second):
+        """Of the universal laws: a β without a γ has laws of its own, so one of ones stands beside it here."""
+        return _judged(super()._gradient, impl, with_weight(case), second)
+
+    def test_bias_without_weight_has_a_gradient(self, impl, case):
+        """Where there is a β and no γ, the gradient is what it is with a γ of ones."""
+        return _judged(super()._gradient, impl, without_weight(self, case), False)
+
+    def test_bias_without_weight_has_a_second_derivative(self, impl, case):
+        """Where there is a β and no γ, the second derivative is what it is with a γ of ones."""
+        return _judged(super()._gradient, impl, without_weight(self, case), True)
+
     def test_gamma_and_beta_come_last(self, impl, case):
         """The result is γ times what it is without parameters, plus β, each at its own place."""
         gamma, beta = (case.noise(self.parameter_shape(case), salt) for salt in (1, 2))
@@ -49,6 +60,7 @@ class NormLaws:
 
     def test_backward_leaves_the_arguments_alone(self, impl, case):
         """After the gradient is computed the arguments are what they were: others may still need them."""
+        case = with_weight(case)
         given = copy(case.arguments)
         impl.products(given, self.differentiable, lambda k, like: case.noise(like.shape, 7000 + k).to(like.dtype), None)
         for name, before in case.arguments.items():
@@ -81,34 +93,61 @@ class NormLaws:
                 require((y == 0).all(), f"in {dtype}: {y.flatten()[0].item()}, expected 0")
 
 
+def with_weight(case):
+    """The case with a γ of ones where it has a β alone."""
+    beta = case.arguments.get("beta")
+    return case if beta is None or case.arguments.get("gamma") is not None else case.but(gamma=ones_like(beta))
+
+
+def without_weight(spec, case):
+    """The case with a β and no γ."""
+    beta = case.noise(spec.parameter_shape(case), 1) if case.beta is None else case.beta
+    return case.but(gamma=None, beta=beta)
+
+
+def _judged(gradient, impl, case, second):
+    """A gradient's share of the allowed error; what is wrong is said of the case as it was judged."""
+    try:
+        return gradient(impl, case, second)
+    except LawBroken as broken:
+        broken.evidence["case"] = case.arguments
+        raise
+
+
 class UnitLaws(NormLaws):
-    """Laws of the components whose units are normalized by their own statistics alone.
-
-    The gradient of x is a difference of terms of the size γ g / √(v + eps), which cancel in units of two values. Automatic
-    differentiation of the reference cancels them term by term, the closed form that libraries use at the end: one unit in
-    the last place of the terms is allowed beside what rounding does to the reference.
-    """
-
-    def _gradient(self, impl, case, second):
-        of_terms = shallow(self)
-        of_terms.oracle = OfTerms(self.oracle, self.units)
-        return super(UnitLaws, of_terms)._gradient(impl, case, second)
+    """Laws of the components whose units are normalized by their own statistics alone."""
 
     def test_mean_zero_and_known_variance(self, impl, case):
-        """Without γ and β every unit has the mean 0 and the variance v / (v + eps)."""
-        # Far from 0 the last places of x would show in both.
-        case = self.own(case).but(x=case.noise(case.x.shape, 5))
+        """Without γ and β every unit has the mean 0 and, of numbers about 0, the variance v / (v + eps)."""
+        case = self.own(case)
+        mean = self.units(case, first(impl(case, gamma=None, beta=None))).mean(-1)
+        return [(mean, torch.zeros_like(mean)), self._variances(impl, case.but(x=case.noise(case.x.shape, 5)))]
+
+    def test_variance_keeps_its_digits_far_from_zero(self, impl, case):
+        """However large the mean is against the spread, every unit has the variance v / (v + eps)."""
+        return self._variances(impl, self.own(case))
+
+    def _variances(self, impl, case):
+        """Every unit's variance, and what it must be."""
         y = self.units(case, first(impl(case, gamma=None, beta=None)))
         x = self.units(case, case.x)
         var = (x - x.mean(-1, keepdim=True)).square().mean(-1)
-        return [(y.mean(-1), torch.zeros_like(var)), (y.square().mean(-1), var / (var + case.eps))]
+        return y.square().mean(-1), var / (var + case.eps)
 
     def test_a_large_offset_changes_nothing(self, impl, case):
         """Whole numbers about 40,000 give what they give about 0."""
-        # Where one value is all there is, a small eps would blow up the last place of 40,000.
+        # A unit of one value throughout has a law of its own for smaller ones.
         case = self.own(case).but(eps=max(case.eps, 1e-3))
         x = case.x.clamp(-4, 4).round()
         return first(impl(case, x=x + 40000)), first(impl(case, x=x))
+
+    def test_one_value_throughout_gives_beta(self, impl, case):
+        """Numbers that are all the same give 0 before γ and β, however large they are against √eps."""
+        case = self.own(case)
+        value = 1_000_000 + case.noise((1,), 5)
+        y = first(impl(case, x=value.expand(case.x.shape).contiguous()))
+        beta = torch.zeros(()) if case.beta is None else self.by_parameter(case, case.beta)
+        return y, beta.expand(y.shape).to(y.dtype)
 
     def test_scale_changes_nothing_when_eps_scales_along(self, impl, case):
         """Numbers times −2 with eps times 4 give the opposite."""
@@ -117,8 +156,7 @@ class UnitLaws(NormLaws):
 
     def test_gradient_of_a_unit_sums_to_zero(self, impl, case):
         """Since an offset changes nothing, the gradient over a unit adds up to zero."""
-        # Far from 0 the last place of the mean would show.
-        case = self.own(case).but(gamma=None, beta=None, x=case.noise(case.x.shape, 5))
+        case = self.own(case).but(gamma=None, beta=None)
         cotangent = case.noise(case.x.shape, 6)
         y = first(impl(case))
         rest = [torch.zeros_like(part) for part in self.statistics(case)]
@@ -131,33 +169,6 @@ class UnitLaws(NormLaws):
     def statistics(self, case):
         """The moving statistics among the results."""
         return ()
-
-
-class OfTerms:
-    """An oracle whose gradients of x may be off by one more unit in the last place of the terms that cancel in a unit."""
-
-    def __init__(self, oracle, units):
-        self._oracle = oracle
-        self._units = units
-
-    def __getattr__(self, name):
-        return getattr(self._oracle, name)
-
-    def gradient_spread(self, case, wrt, second):
-        """The yardstick, widened for x, the last of the arguments by name."""
-        found = self._oracle.gradient_spread(case, wrt, second)
-        x = case.x.double()
-        if not x.numel():
-            return found
-        eps, gamma = case.arguments.get("eps", 1e-5), case.arguments.get("gamma")
-        var = self._units(case, x).var(-1, correction=0, keepdim=True)
-        scale = self._units(case, case.noise(x.shape, 7000).double()).abs() / torch.sqrt(var + eps)
-        if gamma is not None:
-            scale = scale * gamma.double().abs().max()
-        if second:
-            scale = scale / torch.sqrt(var + eps)
-        unit = torch.finfo(case.dtype).eps * scale.max()
-        return lambda level: [*found(level)[:-1], found(level)[-1] + unit]
 
 
 class ChannelLaws:
