@@ -299,7 +299,7 @@ class _Variance(torch.autograd.Function):
         return (x - x.mean(axes, keepdim=True)).square().mean(axes, keepdim=True)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (x,) = ctx.saved_tensors
         return gradient * 2 * (x - x.mean(ctx.axes, keepdim=True)) / _count(x, ctx.axes), None
 
