@@ -11,7 +11,6 @@ from torch import Tensor
 
 from lawbook.fixtures.cases.kit import Case, Domain
 from lawbook.fixtures.implementation import Implementation, Trial
-from lawbook.fixtures.tree import floating, values
 from lawbook.spec_tests.devices import Device
 from lawbook.spec_tests.judge import Axes, LawBroken
 from lawbook.spec_tests.oracle import Oracle
@@ -215,8 +214,3 @@ def registry() -> dict[str, type[Spec]]:
         if module.name.rpartition(".")[2].startswith("test_"):
             importlib.import_module(module.name)
     return dict(_REGISTRY)
-
-
-def has_floating_result(form: Any) -> bool:
-    """Whether a result holds a floating tensor."""
-    return bool(floating(form)) or any(isinstance(leaf, float) for leaf in values(form))

@@ -7,8 +7,6 @@ from lawbook.fixtures.cases import autograd as domains
 from lawbook.reference import autograd
 from lawbook.spec_tests.spec import Invalid, Spec, require
 
-INTEGER = torch.int64
-
 
 class TestControlFlowGradient(Spec):
     component = autograd.control_flow_gradient
