@@ -124,8 +124,8 @@ def dot_product_attention(
 
     Conventions: alignments differ where Q ≠ K. PyTorch's and JAX's is_causal are "upper_left"; with a cache of earlier
     keys "lower_right" is meant (torch.nn.attention.bias.causal_lower_right, FlashAttention from 2.1, ONNX). Where a
-    query sees nothing PyTorch gives zeros, but nan for causal_lower_right with Q > K and for nn.MultiheadAttention with
-    weights; JAX and Flax give the mean of all values, padding included.
+    query sees nothing PyTorch's scaled_dot_product_attention gives zeros, softmax over −inf nan (nn.MultiheadAttention
+    when it also returns the weights); JAX and Flax give the mean of all values, padding included.
 
     Source: note 002 §6.2.4, note 004, scaled dot-product attention; Vaswani et al. 2017, arXiv:1706.03762, §3.2.1.
     """

@@ -141,7 +141,7 @@ class MaskLaws:
         wrt = tuple(name for name in ("q", "k", "v", "params") if name in case.arguments)
         result, grads = impl.vjp(case, None, wrt, **given)
         require(not result.isnan().any(), "the result holds nan from the padding", got=result)
-        for name, grad in _named(grads):
+        for name, grad in named(grads):
             require(not grad.isnan().any(), f"the gradient for {name} holds nan from the padding", got=grad)
 
     def test_nan_for_later_queries_is_not_seen_before(self, impl, case):
@@ -170,14 +170,9 @@ class MaskLaws:
             require(not grad.isnan().any(), f"the gradient for {name} is nan beside a sample of length 0", got=grad)
 
 
-def _named(grads, prefix=""):
+def named(grads, prefix=""):
     for name, grad in grads.items():
         if isinstance(grad, dict):
-            yield from _named(grad, f"{prefix}{name} ")
+            yield from named(grad, f"{prefix}{name} ")
         else:
             yield prefix + name, grad
-
-
-def permuted_rows(x, generator):
-    """The same permutation of the axis 1 for every sample."""
-    return torch.randperm(x.shape[1], generator=generator)

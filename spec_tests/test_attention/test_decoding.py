@@ -5,7 +5,7 @@ import torch
 from lawbook.fixtures.cases import attention as domains
 from lawbook.reference import attention, recurrent
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require, skip_case
-from lawbook.spec_tests.test_attention.laws import _named, ramp, seen
+from lawbook.spec_tests.test_attention.laws import named, ramp, seen
 from lawbook.spec_tests.test_recurrent.laws import parameters
 
 
@@ -109,7 +109,7 @@ class TestBahdanauDecoderStep(Spec):
         results, grads = impl.vjp(case, None, ("state", "encoder_outputs", "params"), encoder_outputs=spoiled)
         require(not any(result.isnan().any() for result in results), "the result holds nan from the padding")
         grads["params"] = {**grads["params"], "gru": dict(enumerate(grads["params"]["gru"]))}
-        for name, grad in _named({str(key): value for key, value in grads.items()}):
+        for name, grad in named({str(key): value for key, value in grads.items()}):
             require(not grad.isnan().any(), f"the gradient for {name} holds nan from the padding", got=grad)
 
     def test_source_of_length_zero_is_a_context_of_zeros(self, impl, case):

@@ -247,6 +247,14 @@ class TestSelfAttention(Spec):
         found = impl(case, x=torch.where(inside, case.x, torch.nan))
         require(not found[inside[..., 0]].isnan().any(), "results within the length hold nan", got=found)
 
+    def test_sample_of_length_zero_gets_zeros(self, impl, case):
+        """Where no token may be seen the result is zeros, neither nan nor a mean."""
+        lens = torch.zeros(len(case.x), dtype=torch.int64)
+        lens[1:] = case.x.shape[1]
+        found = impl(case, valid_lens=lens)
+        require((found[0] == 0).all(), "a sample of length 0 does not get zeros", got=found)
+        require(not found.isnan().any(), "samples beside one of length 0 are nan", got=found)
+
     def padded(self, case):
         """The case with one length a sample, below the number of tokens, and where its tokens lie; None for one token."""
         batch, steps, _ = case.x.shape
