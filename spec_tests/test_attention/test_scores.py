@@ -30,6 +30,9 @@ class TestMaskedSoftmax(Spec):
         Invalid(ValueError, "lengths for other queries", x=ramp(2, 3, 4), valid_lens=torch.ones(2, 4).long()),
         Invalid(ValueError, "lengths for each key", x=ramp(2, 3, 4), valid_lens=torch.ones(2, 3, 5).long()),
     )
+    declines = {
+        "nan_not_hidden": "whether a masked weight beside a nan is 0 or nan too is left open; an own law judges the rest"
+    }
     prerequisites = ("softmax",)
 
     def batch(self, case):
@@ -72,6 +75,17 @@ class TestMaskedSoftmax(Spec):
         other = (torch.inf, torch.nan, -torch.inf, 1e30)[case.seed % 4]
         changed = impl.vjp(case, None, ("x",), x=torch.where(mask, case.x, other), valid_lens=lens)
         return changed, impl.vjp(case, None, ("x",), valid_lens=lens)
+
+    def test_nan_that_counts_shows(self, impl, case):
+        """A nan within the valid length makes the weights that count nan, in its own row and in no other."""
+        lens = self.lens(case)
+        x = case.x.clone()
+        x[0, 0, 0] = torch.nan
+        found = impl(case, x=x, valid_lens=lens)
+        require(found[0, 0, : lens[0, 0]].isnan().all(), "a nan among the scores is hidden", got=found)
+        rows = found.isnan().any(-1)
+        rows[0, 0] = False
+        require(not rows.any(), "a nan leaks into other rows", got=found)
 
     def test_scores_may_lie_below_any_fill_value(self, impl, case):
         """Scores of −10³⁰ share the weights; the mask is below every score."""
