@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import signal
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from itertools import count
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ from lawbook.tools.expected import shipped
 from lawbook.tools.refusal import Refusal, require_known
 
 BAD = ("fail", "error")
+Task = tuple[str, int, int]
+"""Component, first seed, seeds."""
 SEEDS = 10
 """Seeds a block: back ends that compile by shape share what they compiled among them."""
 
@@ -147,10 +149,6 @@ def soak(plan: Plan, log: Path | None, workers: int, console: Console) -> Soaked
         _tell(console, component, alarm)
     tasks = _tasks(plan, names, finished)
     deadline = time.monotonic() + 60 * plan.minutes if plan.minutes is not None else None
-    # Ordinary processes: an implementation may have children of its own, which those of multiprocessing.Pool may not.
-    context = multiprocessing.get_context("forkserver")
-    # Loaded once for all workers; adapters are left to them, as some libraries start threads.
-    context.set_forkserver_preload([m for m in sys.modules if m.startswith("lawbook.") and ".adapters." not in m])
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -159,25 +157,34 @@ def soak(plan: Plan, log: Path | None, workers: int, console: Console) -> Soaked
         console=console,
         transient=True,
     )
-    pool = ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=1)
-    running: dict[Future[Block], str] = {}
     row = bar.add_task("soaking", total=plan.cases or (plan.seeds * len(names) if plan.seeds else None), said="")
+    running: dict[Any, Worker] = {}
+    again: list[Task] = []
     try:
         with bar:
             while True:
                 while len(running) < workers and soaked.stopped is None:
                     soaked.stopped = _enough(plan, soaked, deadline)
-                    task = next(tasks, None) if soaked.stopped is None else None
+                    task = (again.pop() if again else next(tasks, None)) if soaked.stopped is None else None
                     if task is None:
                         break
-                    running[pool.submit(judge_block, plan, *task)] = task[0]
+                    worker = Worker(plan, task)
+                    running[worker.answers] = worker
                 if not running:
                     return soaked
-                said = f"{', '.join(sorted(running.values()))}; alarms: {len(soaked.alarms)}"
+                said = f"{', '.join(sorted(w.task[0] for w in running.values()))}; alarms: {len(soaked.alarms)}"
                 bar.update(row, completed=_progress(plan, soaked), said=said)
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    component = running.pop(future)
-                    block = _result(future, component)
+                for ready in wait(list(running)):
+                    worker = running.pop(ready)
+                    block = worker.result()
+                    component, first, seeds = worker.task
+                    if block is None and seeds > 1:
+                        # Seed by seed, so that only the one that ends the process is lost, and is named.
+                        again += [(component, seed, 1) for seed in reversed(range(first, first + seeds))]
+                        continue
+                    if block is None:
+                        text = f"the process ended ({worker.ended()}); `lawbook check --seed {first}` names the law"
+                        block = Block(component, first, 1, alarms=[{"seed": first, "law": "crash", "text": text}])
                     soaked.blocks.append(block)
                     if log:
                         _append(log, plan, block)
@@ -187,20 +194,45 @@ def soak(plan: Plan, log: Path | None, workers: int, console: Console) -> Soaked
         soaked.stopped = "interrupted"
         return soaked
     finally:
-        for process in (
-            list((getattr(pool, "_processes", None) or {}).values()) if soaked.stopped == "interrupted" else []
-        ):
-            process.kill()
-        pool.shutdown(wait=True, cancel_futures=True)
+        for worker in running.values():
+            worker.process.kill()
 
 
-def _result(future: Future[Block], component: str) -> Block:
+class Worker:
+    """A process that judges one block. It is an ordinary one: an implementation may have children of its own."""
+
+    def __init__(self, plan: Plan, task: Task):
+        context = multiprocessing.get_context("forkserver")
+        # Loaded once for all workers; adapters are left to them, as some libraries start threads.
+        context.set_forkserver_preload([m for m in sys.modules if m.startswith("lawbook.") and ".adapters." not in m])
+        self.task = task
+        self.answers, there = context.Pipe(duplex=False)
+        self.process = context.Process(target=_serve, args=(there, plan, task))
+        self.process.start()
+        there.close()
+
+    def result(self) -> Block | None:
+        """The block; None when the process ended without an answer."""
+        try:
+            answer = self.answers.recv()
+        except EOFError:
+            answer = None
+        self.process.join()
+        if isinstance(answer, str):
+            raise Refusal(answer)
+        return answer
+
+    def ended(self) -> str:
+        """How the process ended."""
+        code = self.process.exitcode or 0
+        return signal.Signals(-code).name if code < 0 else f"exit status {code}"
+
+
+def _serve(answers: Any, plan: Plan, task: Task) -> None:
     try:
-        return future.result()
-    except BrokenProcessPool:
-        raise Refusal(f"A worker died while {component} was judged; `lawbook check` contains crashes.") from None
+        answers.send(judge_block(plan, *task))
     except CannotLoad as error:
-        raise Refusal(f"{error}.") from None
+        answers.send(f"{error}.")
 
 
 def _components(plan: Plan) -> list[str]:
@@ -220,7 +252,7 @@ def _components(plan: Plan) -> list[str]:
     ]
 
 
-def _tasks(plan: Plan, names: list[str], finished: set[tuple[str, int]]) -> Iterator[tuple[str, int, int]]:
+def _tasks(plan: Plan, names: list[str], finished: set[tuple[str, int]]) -> Iterator[Task]:
     """(component, first seed, seeds) not judged yet; all components on the first seeds before any on the next."""
     for first in count(0, SEEDS) if plan.seeds is None else range(0, plan.seeds, SEEDS):
         last = first + SEEDS if plan.seeds is None else min(first + SEEDS, plan.seeds)

@@ -54,6 +54,22 @@ def test_a_file_that_is_wrong_raises_the_alarm_and_the_status(tmp_path):
     assert "ALARM relu · agrees with reference · seed 0" in said
 
 
+def test_a_seed_that_ends_the_process_is_an_alarm_and_the_others_are_judged(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "import os, torch\n"
+        "def relu(x):\n"
+        "    first = float(x.reshape(-1)[0]) if x.numel() else 0\n"
+        "    if first > 4: os._exit(3)\n"
+        "    return torch.where(x > 0, x, x * 0)\n"
+    )
+    soaked = soak(Plan(str(file), components=("relu",), seeds=3, profile="quick"), None, 1, console())
+    assert sorted(block.first for block in soaked.blocks) == [0, 1, 2]
+    crashed = [alarm for _, alarm in soaked.alarms if alarm["law"] == "crash"]
+    assert crashed
+    assert all("exit status 3" in alarm["text"] for alarm in crashed)
+
+
 def test_no_block_is_begun_beyond_the_cases_asked_for(tmp_path):
     soaked = soak(Plan("reference", components=("relu",), cases=1, profile="quick"), None, 1, console())
     assert soaked.stopped == "cases"
