@@ -24,7 +24,7 @@ def counted(case: Case) -> torch.Tensor:
     return torch.ones_like(case.label, dtype=torch.bool) if case.ignore is None else case.label != case.ignore
 
 
-class Score:
+class Score(Spec):
     """Laws of both scores."""
 
     declines = {
@@ -62,7 +62,7 @@ class Score:
     def test_nothing_right_scores_zero(self, impl: Trial, case: Case) -> Any:
         """Predicting another class for every pixel gives 0."""
         if case.classes == 1:
-            return self.skip  # type: ignore[attr-defined]
+            return self.skip
         wrong = torch.where(counted(case), (case.label.long() + 1) % case.classes, 0)
         return number(impl(case, pred=wrong)), number(0.0)
 
@@ -81,7 +81,7 @@ class Score:
                 continue
             other = torch.where(label == ignore, (case.pred.long() + 1) % case.classes, case.pred.long())
             found.append((impl(case, pred=other, label=label, ignore=ignore), impl(case, label=label, ignore=ignore)))
-        return [(number(a), number(b)) for a, b in found] or self.skip  # type: ignore[attr-defined]
+        return [(number(a), number(b)) for a, b in found] or self.skip
 
     def test_pixels_of_all_images_are_pooled(self, impl: Trial, case: Case) -> Any:
         """As one row, or with pixels moved from image to image, the same pixels score the same."""
@@ -106,7 +106,7 @@ class Score:
         return number(more), number(impl(case, label=label, ignore=-1))
 
 
-class TestPixelAccuracy(Score, Spec):
+class TestPixelAccuracy(Score):
     component = segmentation.pixel_accuracy
     cases = domains.pixel_accuracy
 
@@ -128,7 +128,7 @@ class TestPixelAccuracy(Score, Spec):
         require(found == 0.75, f"the score is {found}, expected 0.75")
 
 
-class TestMeanIou(Score, Spec):
+class TestMeanIou(Score):
     component = segmentation.mean_iou
     cases = domains.mean_iou
     prerequisites = ("pixel_accuracy",)
