@@ -104,8 +104,8 @@ def multi_head_attention(
     Source: note 002 §6.2.4, note 004, multi-head attention; Vaswani et al. 2017, arXiv:1706.03762, §3.2.2.
     """
     check_pairs(q, k, v)
-    sizes = {"W_q": (q.shape[2], None), "W_k": (k.shape[2], None), "W_v": (v.shape[2], None), "W_o": (None, None)}
-    check_parameters(params, sizes, q.dtype)
+    sizes = (("W_q", q.shape[2]), ("W_k", k.shape[2]), ("W_v", v.shape[2]), ("W_o", None))
+    check_parameters(params, {name: (size, None) for name, size in sizes}, q.dtype)
     for name, inner, other in (("W_k", 1, "W_q"), ("W_o", 0, "W_v")):
         if params[name].shape[inner] != params[other].shape[1]:
             shapes = f"{tuple(params[name].shape)} for {other} of {tuple(params[other].shape)}"
@@ -113,11 +113,12 @@ def multi_head_attention(
     mask = allowed_pairs(valid_lens, q.shape[0], q.shape[1], k.shape[1], q, causal, alignment)
     # Projecting nan leaves nan in the weights' gradient, however little the projection counts afterwards.
     k, v = without_hidden(k, mask), without_hidden(v, mask)
-    split = [split_heads(x @ params[name], heads) for x, name in ((q, "W_q"), (k, "W_k"), (v, "W_v"))]
+    queries, keys, values = (split_heads(x @ params[n], heads) for x, n in ((q, "W_q"), (k, "W_k"), (v, "W_v")))
     if valid_lens is not None:
         # The heads of a sample are neighbours, so each length is repeated in place.
         valid_lens = torch.repeat_interleave(valid_lens, heads, dim=0)
-    return merge_heads(dot_product_attention(*split, valid_lens, causal, alignment), heads) @ params["W_o"]
+    attended = dot_product_attention(queries, keys, values, valid_lens, causal, alignment)
+    return merge_heads(attended, heads) @ params["W_o"]
 
 
 def self_attention(

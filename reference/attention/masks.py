@@ -34,7 +34,8 @@ def masked_softmax(x: Tensor, valid_lens: Tensor | None = None) -> Tensor:
     Source: note 004, masked softmax; Vaswani et al. 2017, arXiv:1706.03762, §3.2.3.
     """
     check_scores("x", x)
-    return softmax_where(x, allowed_pairs(valid_lens, *x.shape, like=x))
+    batch, queries, keys = x.shape
+    return softmax_where(x, allowed_pairs(valid_lens, batch, queries, keys, x))
 
 
 def causal_mask(T: int) -> Tensor:

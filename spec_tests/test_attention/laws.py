@@ -29,7 +29,8 @@ def mask_of(case):
     """Which keys each query of a case with q and k may see."""
     return seen(
         case.valid_lens,
-        *case.q.shape[:2],
+        case.q.shape[0],
+        case.q.shape[1],
         case.k.shape[1],
         case.arguments.get("causal", False),
         case.arguments.get("alignment", "upper_left"),
@@ -69,7 +70,7 @@ class PairLaws:
         return impl(case, **{v: 2 * case[v] + other}), 2 * impl(case) + impl(case, **{v: other})
 
 
-class HullLaws:
+class HullLaws(PairLaws):
     """Laws of attention whose values are averaged as they are, not projected."""
 
     def test_one_key_returns_its_value(self, impl, case):

@@ -134,8 +134,8 @@ class TestMultiHeadAttention(PairLaws, MaskLaws, Spec):
     def test_one_head_is_dot_product_attention(self, impl, case):
         """With one head it is attention of the projections, projected."""
         params = case.params
-        projected = [case[x] @ params[name] for x, name in (("q", "W_q"), ("k", "W_k"), ("v", "W_v"))]
-        found = attention.dot_product_attention(*projected, case.valid_lens, case.causal, case.alignment)
+        q, k, v = (case[x] @ params[name] for x, name in (("q", "W_q"), ("k", "W_k"), ("v", "W_v")))
+        found = attention.dot_product_attention(q, k, v, case.valid_lens, case.causal, case.alignment)
         return impl(case, heads=1), found @ params["W_o"]
 
     def test_heads_are_concatenated_slices(self, impl, case):

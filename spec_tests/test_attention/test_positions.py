@@ -51,7 +51,7 @@ class TestCausalMask(Spec):
         require(torch.equal(impl(case, T=case.T + 2)[: case.T, : case.T], impl(case)), "the corner is another")
 
 
-class OfItsDtype:
+class OfItsDtype(Spec):
     """For results of the dtype asked for, whatever the working one: they are judged by that one's rounding."""
 
     def test_agrees_with_reference(self, impl, case):
