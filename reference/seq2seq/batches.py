@@ -113,7 +113,7 @@ def sequence_mask(x: Tensor, valid_len: Tensor, value: float = 0) -> Tensor:
     Args:
         x: (B, T, …), of any dtype.
         valid_len: (B,), whole numbers. 0 and below replace the whole row, T and beyond nothing.
-        value: what stands in the place of padding.
+        value: what stands in the place of padding, as the dtype of ``x`` holds it.
 
     Returns:
         A new tensor of the shape and dtype of ``x``, which is left as it was. What is replaced, nan included, has a

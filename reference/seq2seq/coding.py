@@ -113,8 +113,10 @@ def seq2seq_decoder(
     check_shape("context", context, (len(tokens), context.shape[1]))
     check_dtype("context", context, embedding.dtype)
     check_axes("hidden", hidden, 3)
-    vocabulary = params["b_q"].shape
-    check_shape("params[W_hq]", params["W_hq"], (hidden.shape[2], *vocabulary))
+    for name, shape in (("W_hq", (hidden.shape[2], len(embedding))), ("b_q", (len(embedding),))):
+        check_floating(f"params[{name}]", params[name])
+        check_shape(f"params[{name}]", params[name], shape)
+        check_dtype(f"params[{name}]", params[name], embedding.dtype)
     inputs = embedding[tokens.T]
     inputs = torch.cat([inputs, context.expand(len(inputs), -1, -1)], dim=2)
     output, hidden = gru(inputs, hidden, layers, num_layers=len(layers), reset=reset)

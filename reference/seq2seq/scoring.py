@@ -75,19 +75,20 @@ def bleu(pred: Sequence[Hashable], label: Sequence[Hashable], k: int, weights: S
         pred: tokens, or a string of tokens between spaces.
         label: the same.
         k: the longest n-gram, at least 1.
-        weights: the k exponents; None for ½ⁿ.
+        weights: the k exponents, at least 0; None for ½ⁿ.
 
     Returns:
-        A number in [0, 1]: 1 exactly when prediction and label have the same n-grams for every n ≤ k, as often; so if they
-        are equal and of at least k tokens.
+        A number in [0, 1]. With positive weights it is 1 exactly when prediction and label have the same n-grams for every
+        n ≤ k, as often; so if they are equal and of at least k tokens.
 
     Raises:
-        ValueError: ``k`` is below 1, or not as many weights.
+        ValueError: ``k`` is below 1, there are not as many weights, or one is negative.
         TypeError: ``k`` is no whole number.
 
     Conventions: weights ½ⁿ are those of note 004: they fall with n, and p^{½ⁿ} rises, so that long matches are rewarded.
-    Papineni et al., sacrebleu and nltk take 1/k each. nltk and sacrebleu replace a p_n of 0 by a small number if asked to
-    smooth; nothing is smoothed here. This is of one sentence with one label, not of a corpus.
+    Papineni et al., sacrebleu and nltk take 1/k each. Nothing is smoothed here: sacrebleu smooths by default
+    (smooth_method="exp") and not with "none"; nltk, asked for nothing, takes 2.2e-308 for a p_n of 0. This is of one
+    sentence with one label, not of a corpus.
 
     Source: note 004, BLEU; Papineni et al. 2002, ACL.
     """
@@ -95,6 +96,8 @@ def bleu(pred: Sequence[Hashable], label: Sequence[Hashable], k: int, weights: S
     exponents = [0.5**n for n in range(1, k + 1)] if weights is None else list(weights)
     if len(exponents) != k:
         raise ValueError(f"weights holds {len(exponents)} numbers, expected {k}")
+    if min(exponents) < 0:
+        raise ValueError(f"weights holds {min(exponents)}, expected at least 0")
     pred, label = (list(x.split()) if isinstance(x, str) else list(x) for x in (pred, label))
     if len(pred) < k:
         return 0.0

@@ -24,8 +24,9 @@ def greedy_search(step_fn: StepFunction, bos: int, eos: int, steps: int) -> tupl
         y_t = argmax_y log P(y | bos, y_1, …, y_{t−1})      until y_t is eos or t is steps
 
     Args:
-        step_fn: prefix → (V,), the logarithms of the next token's probabilities, −inf where it is impossible; the prefix is
-            the tuple of all tokens so far, ``bos`` first.
+        step_fn: prefix → (V,), the logarithms of the next token's probabilities: at most 0, −inf where it is impossible,
+            taken as they are whether or not the probabilities add up to 1. The prefix is the tuple of all tokens so far,
+            ``bos`` first.
         bos: the token every sequence begins with.
         eos: the token that ends one.
         steps: the largest number of tokens, ``bos`` not counted; at least 1.
@@ -114,10 +115,11 @@ def beam_search(
 
     Conventions: of equal scores the first in lexicographic order, at every step and at the end. Impossible tokens (−inf) take
     no place. k = 1 is greedy search; k ≥ V^steps is exhaustive search. A larger k may give a lower score: a beginning
-    that would have won may lose its place to others. Others keep ``k`` live beginnings whatever has ended
-    (transformers), or let ended ones compete for their places at every step; what L counts differs too.
+    that would have won may lose its place to others. That what has ended keeps its place is the way of dl4mt and Nematus;
+    others keep ``k`` live beginnings whatever has ended (transformers), or let what has ended compete for its place at
+    every step (sockeye). What L counts differs too.
 
-    Source: note 004, beam search; Wu et al. 2016, arXiv:1609.08144, §7 for other normalizations.
+    Source: note 004, beam search; Wu et al. 2016, arXiv:1609.08144, §7, for other normalizations.
     """
     _check(bos, eos, steps)
     k = check_whole("k", k, 1)

@@ -3,6 +3,7 @@
 import torch
 
 from lawbook.fixtures.cases import seq2seq as domains
+from lawbook.fixtures.published import seq2seq as published
 from lawbook.reference import seq2seq
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require, skip_case
 from lawbook.spec_tests.test_seq2seq.laws import NO_TENSORS, ramp, within
@@ -180,3 +181,8 @@ class TestSequenceMask(Spec):
         x = torch.where(inside, case.x, torch.nan)
         grads = impl.vjp(case, cotangent, ("x",), x=x)[1]["x"]
         require(torch.equal(grads, torch.where(inside, cotangent, 0)), "the gradient is not the mask", got=grads)
+
+    def test_published_example(self, impl):
+        """Two rows of three, one and two of which count: the textbook's result."""
+        found = impl.call(x=torch.tensor(published.ROWS), valid_len=torch.tensor(published.ROW_LENGTHS))
+        require(found.tolist() == published.MASKED_ROWS, f"{found.tolist()} is not the printed {published.MASKED_ROWS}")

@@ -3,6 +3,7 @@
 import torch
 
 from lawbook.fixtures.cases import seq2seq as domains
+from lawbook.fixtures.published import seq2seq as published
 from lawbook.reference import recurrent, seq2seq
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require, skip_case
 from lawbook.spec_tests.test_recurrent.laws import parameters
@@ -64,6 +65,22 @@ def _params(layers=2, context=0):
     )
 
 
+def _textbook(context=0):
+    """Parameters of the sizes that the textbook prints shapes for."""
+    sizes = published.SIZES
+    vocabulary, embedded, hidden = sizes["vocabulary"], sizes["embedding"], sizes["hidden"]
+    params = dict(
+        embedding=ramp(vocabulary, embedded).float(),
+        gru=[
+            {name: x.float() for name, x in parameters("gru", inputs, hidden).items()}
+            for inputs in (embedded + context, hidden)
+        ],
+    )
+    if context:
+        params |= dict(W_hq=ramp(hidden, vocabulary).float(), b_q=ramp(vocabulary).float())
+    return dict(tokens=torch.zeros(published.TOKENS, dtype=torch.int64), params=params)
+
+
 TOKENS = torch.tensor([[0, 1, 2, 4], [2, 3, 0, 1]])
 
 
@@ -119,12 +136,18 @@ class TestSeq2seqEncoder(Spec):
         params = {**case.params, "embedding": case.params["embedding"].roll(1, 0)}
         return impl(case, tokens=new[case.tokens], params=params), impl(case)
 
-    def test_each_token_read_has_a_gradient(self, impl, case):
+    def test_tokens_that_are_not_read_have_no_gradient(self, impl, case):
         """Rows of the embedding that were not read have a gradient of exactly 0."""
         unread = torch.ones(len(case.params["embedding"]), dtype=torch.bool)
         unread[case.tokens.flatten()] = False
         grads = impl.vjp(case, None, ("params",))[1]["params"]["embedding"]
         require((grads[unread] == 0).all(), "a token that was not read has a gradient", got=grads)
+
+    def test_published_shapes(self, impl):
+        """Four sentences of seven tokens, 16 units in two layers: the textbook's shapes."""
+        output, state = impl.call(**_textbook(), state=None)
+        require(tuple(output.shape) == published.ENCODER_OUTPUT, f"the output has shape {tuple(output.shape)}")
+        require(tuple(state.shape) == published.STATE, f"the state has shape {tuple(state.shape)}")
 
 
 class TestSeq2seqDecoder(Spec):
@@ -137,7 +160,8 @@ class TestSeq2seqDecoder(Spec):
     )
     _one = {**_params(1, 4), "W_hq": ramp(3, 5), "b_q": ramp(5)}
     declines = {
-        "nan_not_hidden": "a look-up does not meet a nan of tokens that are not read, a product with one-hot rows does"
+        "nan_not_hidden": "a look-up does not meet a nan of tokens that are not read, a product with one-hot rows does",
+        "no_aliasing": "the context passes on: it may be the very tensor given",
     }
     edges = (
         dict(tokens=TOKENS[:1, :1], params=_one, state=(ramp(1, 4), ramp(1, 1, 3))),
@@ -189,3 +213,10 @@ class TestSeq2seqDecoder(Spec):
         logits, (_, final) = impl(case, tokens=case.tokens[pick], state=(context[pick], hidden[:, pick]))
         whole, (_, state) = impl(case)
         return (logits, final), (whole[pick], state[:, pick])
+
+    def test_published_shapes(self, impl):
+        """From the state of such an encoder, whose last layer is the context: the textbook's shapes."""
+        state = torch.zeros(published.STATE)
+        logits, (_, final) = impl.call(**_textbook(published.SIZES["hidden"]), state=(state[-1], state))
+        require(tuple(logits.shape) == published.LOGITS, f"the logits have shape {tuple(logits.shape)}")
+        require(tuple(final.shape) == published.STATE, f"the state has shape {tuple(final.shape)}")

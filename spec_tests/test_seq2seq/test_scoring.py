@@ -6,10 +6,11 @@ from collections import Counter
 import torch
 
 from lawbook.fixtures.cases import seq2seq as domains
+from lawbook.fixtures.published import seq2seq as published
 from lawbook.reference import seq2seq
 from lawbook.reference.losses import cross_entropy
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require, skip_case
-from lawbook.spec_tests.test_seq2seq.laws import NO_TENSORS, ramp, within
+from lawbook.spec_tests.test_seq2seq.laws import NO_TENSORS, number, printed, ramp, within
 
 
 class TestMaskedSoftmaxCe(Spec):
@@ -83,6 +84,13 @@ class TestMaskedSoftmaxCe(Spec):
         factor = steps / (steps + 1) if case.average == "steps" else 1
         return impl(case, pred=pred, label=label, valid_len=lens), factor * impl(case, valid_len=lens)
 
+    def test_published_losses(self, impl):
+        """Equal logits for ten classes, four, two and no token of four: the textbook's losses."""
+        lens = torch.tensor(published.LENGTHS)
+        label = torch.ones(len(lens), published.STEPS, dtype=torch.int64)
+        found = impl.call(pred=torch.ones(*label.shape, published.CLASSES), label=label, valid_len=lens)
+        printed(found.tolist(), published.LOSSES)
+
 
 def _precision(pred, label, n):
     """The share of clipped n-gram matches."""
@@ -92,10 +100,6 @@ def _precision(pred, label, n):
 
 def _penalty(pred, label):
     return math.exp(min(0.0, 1 - len(label) / len(pred)))
-
-
-def _number(x):
-    return torch.tensor(float(x), dtype=torch.float64)
 
 
 class TestBleu(Spec):
@@ -112,13 +116,13 @@ class TestBleu(Spec):
     invalid = (
         Invalid(ValueError, "n-grams of no token", pred=["a"], label=["a"], k=0),
         Invalid(ValueError, "fewer weights than n-grams", pred=["a", "b"], label=["a", "b"], k=2, weights=[1.0]),
+        Invalid(ValueError, "a negative weight", pred=["a", "b"], label=["a", "b"], k=2, weights=[1.0, -0.5]),
     )
 
     def test_equal_sentences_score_one(self, impl, case):
         """A prediction that is the label, of k tokens at least, scores 1."""
-        label = case.label + ["x", "y", "z", "w"]
-        found = impl(case, pred=list(label), label=label)
-        require(float(found) == 1, f"{label} against itself scores {found}")
+        label = [*case.label, "x", "y", "z", "w"]
+        return number(impl(case, pred=list(label), label=label)), number(1)
 
     def test_one_means_the_same_n_grams(self, impl, case):
         """A score of 1 takes the same n-grams, as often, for every n up to k; all others score less."""
@@ -129,13 +133,15 @@ class TestBleu(Spec):
             == Counter(tuple(case.label[i : i + n]) for i in range(len(case.label) - n + 1))
             for n in range(1, case.k + 1)
         )
-        found = float(impl(case))
-        require((found == 1) == same, f"scores {found}; the n-grams are {'' if same else 'not '}the same")
+        found = number(impl(case))
+        if same:
+            return found, number(1)
+        require(found < 1, f"scores {found}, yet the n-grams are not the same")
 
     def test_score_lies_between_zero_and_one(self, impl, case):
         """No score is below 0 or above 1."""
-        found = float(impl(case))
-        require(0 <= found <= 1, f"scores {found}")
+        found = number(impl(case))
+        return found, found.clamp(0, 1)
 
     def test_too_short_scores_zero(self, impl, case):
         """A prediction that is empty, or shorter than k, scores 0."""
@@ -154,19 +160,19 @@ class TestBleu(Spec):
         """The label's beginning matches throughout: its score is exp(1 − len_label / len_pred) alone."""
         label = ["a", "b", "c", "d", *case.label]
         pred = label[: 4 + len(case.label) // 2]
-        return _number(impl(case, pred=pred, label=label)), _number(_penalty(pred, label))
+        return number(impl(case, pred=pred, label=label)), number(_penalty(pred, label))
 
     def test_long_predictions_pay_no_penalty(self, impl, case):
         """With the label and four tokens more, single matches count by their share alone."""
         label = ["a", *case.label]
         found = impl(case, pred=[*label, "x", "x", "x", "x"], label=label, k=1, weights=None)
-        return _number(found), _number((len(label) / (len(label) + 4)) ** 0.5)
+        return number(found), number((len(label) / (len(label) + 4)) ** 0.5)
 
     def test_repeated_words_count_as_often_as_in_the_label(self, impl, case):
         """Six times a word that the label has twice are two matches of six."""
         label = ["the", "cat", "is", "on", "the", "mat"]
         found = impl(case, pred=["the"] * 6, label=label, k=1, weights=None)
-        return _number(found), _number((2 / 6) ** 0.5)
+        return number(found), number((2 / 6) ** 0.5)
 
     def test_one_more_length_multiplies(self, impl, case):
         """N-grams of one more length multiply the score by p_n to the power ½ⁿ."""
@@ -175,7 +181,7 @@ class TestBleu(Spec):
             return skip_case
         longer = impl(case, k=n, weights=None)
         factor = _precision(case.pred, case.label, n) ** (0.5**n)
-        return _number(longer), _number(float(impl(case, weights=None)) * factor)
+        return number(longer), number(float(impl(case, weights=None)) * factor)
 
     def test_weights_are_exponents(self, impl, case):
         """Twice the weights square what is left of the score without the penalty."""
@@ -183,24 +189,37 @@ class TestBleu(Spec):
             return skip_case
         weights = [1 / (n + 1) for n in range(case.k)]
         once, twice = impl(case, weights=weights), impl(case, weights=[2 * w for w in weights])
-        return _number(float(twice) * _penalty(case.pred, case.label)), _number(float(once) ** 2)
+        return number(float(twice) * _penalty(case.pred, case.label)), number(float(once) ** 2)
 
     def test_tokens_are_not_glued_together(self, impl, case):
         """Other tokens that give the same text when joined are other tokens."""
         for pred, label in ((["ab", "c", "x"], ["a", "bc", "x"]), (["a b", "c", "x"], ["a", "b c", "x"])):
             found = float(impl(case, pred=pred, label=label, k=2, weights=None))
             require(found == 0, f"{pred} against {label} scores {found}")
-        glued = float(impl(case, pred=["a b", "c", "d"], label=["a", "b c", "d"], k=1, weights=None))
-        require(abs(glued - (1 / 3) ** 0.5) < 1e-9, f"one token of three in common scores {glued}")
+        glued = impl(case, pred=["a b", "c", "d"], label=["a", "b c", "d"], k=1, weights=None)
+        return number(glued), number((1 / 3) ** 0.5)
 
     def test_names_of_tokens_do_not_matter(self, impl, case):
         """Tokens renamed in both, differently each, score the same."""
         names = {token: f"t{i}" for i, token in enumerate(dict.fromkeys([*case.pred, *case.label]))}
         renamed = impl(case, pred=[names[t] for t in case.pred], label=[names[t] for t in case.label])
-        return _number(renamed), _number(impl(case))
+        return number(renamed), number(impl(case))
 
     def test_text_is_split_at_spaces(self, impl, case):
         """A string is the list of its words."""
         pred, label = ([f"w{str(t).replace(' ', '_')}" for t in x] for x in (case.pred, case.label))
         text = impl(case, pred=" ".join(pred), label=" ".join(label))
-        return _number(text), _number(impl(case, pred=pred, label=label))
+        return number(text), number(impl(case, pred=pred, label=label))
+
+    def test_published_precisions(self, impl):
+        """The textbook's p_n of A B B C D against A B C D E F, taken from the scores for growing k."""
+        scores = [impl.call(pred=published.PREDICTED, label=published.LABEL, k=k) for k in range(1, 5)]
+        previous = _penalty(published.PREDICTED.split(), published.LABEL.split())
+        for n, (score, share) in enumerate(zip(scores, published.PRECISIONS, strict=True), start=1):
+            printed([(score / previous) ** (2**n)], [f"{share:.6f}"])
+            previous = score
+
+    def test_published_translations(self, impl):
+        """The scores that the textbook prints for translations, with n-grams of up to two tokens."""
+        for pred, label, score in published.TRANSLATIONS:
+            printed([impl.call(pred=pred, label=label, k=2)], [score])
