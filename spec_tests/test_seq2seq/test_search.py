@@ -100,7 +100,7 @@ class SearchLaws(Spec):
             require(fits, f"it is asked what follows {prefix}")
 
 
-SMALL = dict(step_fn=domains.table(1, 3, 2, False, False, 0.0), bos=0, eos=2)
+SMALL = dict(step_fn=domains.table(1, 3, 2, False, False, 1), bos=0, eos=2)
 IMPOSSIBLE = Invalid(ValueError, "no possible token", step_fn=_impossible, bos=0, eos=2, steps=2)
 
 
