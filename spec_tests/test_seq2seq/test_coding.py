@@ -1,5 +1,7 @@
 """Encoder and decoder."""
 
+from typing import Any
+
 import torch
 
 from lawbook.fixtures.cases import seq2seq as domains
@@ -30,7 +32,7 @@ class TestEncodeDecode(Spec):
 
     def test_state_passes_once(self, impl, case):
         """The encoder is called once with the source, the decoder once with the target and the very state."""
-        met = []
+        met: list[tuple[Any, ...]] = []
 
         def encoder(source):
             met.append(("encoder", source))

@@ -16,7 +16,8 @@ INFINITY = float("inf")
 
 def scored(case, tokens):
     """The sum of the logarithms of a sequence's probabilities."""
-    prefix, total = (case.bos,), 0.0
+    prefix: tuple[int, ...] = (case.bos,)
+    total = 0.0
     require(len(tokens) > 0, "the sequence has no token")
     for token in tokens:
         scores = case.step_fn(prefix)
@@ -112,7 +113,7 @@ class TestGreedySearch(SearchLaws):
 
     def test_each_token_is_the_best_of_its_step(self, impl, case):
         """No token was more probable where one was taken, and of equal ones it is the lowest."""
-        prefix = (case.bos,)
+        prefix: tuple[int, ...] = (case.bos,)
         for token in impl(case)[0]:
             scores = case.step_fn(prefix)
             best = int((scores == scores.max()).nonzero()[0])
