@@ -147,10 +147,12 @@ def _silent(node: ast.stmt, first: int) -> list[tuple[Place, Place]]:
         if isinstance(part, ast.JoinedStr):
             found.append(part)
     return [
-        ((f.lineno - first, f.col_offset), (f.end_lineno - first, f.end_col_offset))  # type: ignore[operator]
-        for f in found
-        if f is not None
+        (_place(f, first, "lineno", "col_offset"), _place(f, first, "end_lineno", "end_col_offset")) for f in found if f
     ]
+
+
+def _place(node: ast.expr, first: int, line: str, column: str) -> Place:
+    return getattr(node, line) - first, getattr(node, column)
 
 
 def _changed_lines(was: list[str], now: list[str]) -> tuple[str, str]:
