@@ -77,13 +77,12 @@ def choose(plan: Plan) -> list[tuple[Mutant, list[str]]]:
         chapter = module.removeprefix(REFERENCE + ".").partition(".")[0]
         if plan.chapters and chapter not in plan.chapters:
             continue
-        wanted = {d: by for d, by in judges.items() if d[0] == module}
-        if plan.components and not any(set(by) & set(plan.components) for by in wanted.values()):
-            continue
-        for mutant in mutants_of(module):
-            by = wanted.get((module, mutant.function), [])
-            if not plan.components or set(by) & set(plan.components):
-                found.append((mutant, [c for c in by if not plan.components or c in plan.components]))
+        by = {name: found for (home, name), found in judges.items() if home == module}
+        if plan.components:
+            by = {name: [c for c in found if c in plan.components] for name, found in by.items()}
+            by = {name: found for name, found in by.items() if found}
+        wanted = by.__contains__ if plan.components else lambda name: True
+        found += [(mutant, by.get(mutant.function, [])) for mutant in mutants_of(module, wanted)]
     if plan.sample is not None and plan.sample < len(found):
         found = random.Random(plan.seed).sample(found, plan.sample)
     return sorted(found, key=lambda pair: (pair[1], pair[0].module, pair[0].line))

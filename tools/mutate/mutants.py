@@ -6,7 +6,7 @@ import ast
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -84,13 +84,13 @@ def operators() -> tuple[str, ...]:
     return tuple(f"core/{name}" for name in (*pairs, *OTHERS.split()))
 
 
-def mutants_of(module: str) -> Iterator[Mutant]:
-    """Every mutant of a module, from top to bottom."""
+def mutants_of(module: str, wanted: Callable[[str], bool] = lambda name: True) -> Iterator[Mutant]:
+    """Every mutant of a module, or of the definitions that are wanted, from top to bottom."""
     source = path_of(module).read_text(encoding="utf-8")
     lines, loaded = source.splitlines(keepends=True), importlib.import_module(module)
     for node in ast.parse(source).body:
         name = _name(node)
-        if name is None or isinstance(vars(loaded).get(name), UnionType):
+        if name is None or not wanted(name) or isinstance(vars(loaded).get(name), UnionType):
             continue
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))]) - 1
         last = node.end_lineno or node.lineno
@@ -147,10 +147,12 @@ def _silent(node: ast.stmt, first: int) -> list[tuple[Place, Place]]:
         if isinstance(part, ast.JoinedStr):
             found.append(part)
     return [
-        ((f.lineno - first, f.col_offset), (f.end_lineno - first, f.end_col_offset))  # type: ignore[operator]
-        for f in found
-        if f is not None
+        (_place(f, first, "lineno", "col_offset"), _place(f, first, "end_lineno", "end_col_offset")) for f in found if f
     ]
+
+
+def _place(node: ast.expr, first: int, line: str, column: str) -> Place:
+    return getattr(node, line) - first, getattr(node, column)
 
 
 def _changed_lines(was: list[str], now: list[str]) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import importlib
 import json
 import os
@@ -171,6 +172,7 @@ def _serve(there: int, mutant: Mutant | None, components: list[str], seed: int) 
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, 1)
         os.dup2(silence, 2)
+        faulthandler.disable()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         tell(judge(mutant, components, seed, tell))
         status = 0

@@ -6,6 +6,7 @@ import ast
 import importlib
 import types
 from collections import defaultdict
+from functools import cache
 
 from lawbook.spec_tests import load
 from lawbook.tools.mutate.mutants import REFERENCE, modules, path_of
@@ -16,6 +17,7 @@ NEAREST = 4
 """So many components judge a function that several use."""
 
 
+@cache
 def users() -> dict[Definition, list[str]]:
     """For every definition of the reference the components that must find a mistake in it."""
     uses = {definition: found for module in modules() for definition, found in _uses(module).items()}
