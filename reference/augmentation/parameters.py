@@ -104,7 +104,8 @@ def color_jitter_params(
         TypeError: ``seed`` is not a whole number.
 
     Conventions: as torchvision's ``ColorJitter.get_params``. Keras draws brightness as a number to add. Which numbers belong
-        to a seed is each library's own affair.
+        to a seed is each library's own affair. Only an order that is ``torch.randperm(4)`` drawn first from
+        ``torch.Generator().manual_seed(seed)``, as here and in torchvision, is held to more: it is not read backwards.
 
     Source: note 004 (data augmentation, ``ColorJitter(brightness=0.5, …)``: from half as bright to half as bright again).
     """

@@ -1,5 +1,8 @@
 """What the Specs of augmentation share: pixels that tell their place, boxes of whole pixels, samples, chance."""
 
+import itertools
+import math
+
 import torch
 from scipy import stats
 
@@ -62,11 +65,16 @@ def within(image, box):
 
 
 def check_even(values, what):
-    """Require that values are a sample of U[0, 1], by Kolmogorov and Smirnov's statistic.
+    """Require that values are a sample of U[0, 1], by Kolmogorov and Smirnov's statistic, and not too coarse a one.
 
-    The greatest distance between the sample's share below a point and the point has a law of its own
-    (scipy.stats.kstwo): the limit is its quantile at ALARM.
+    Of 20 random bits each, the k-th of n values repeats an earlier one with a chance of at most k / 2²⁰. The greatest
+    distance between the sample's share below a point and the point has a law of its own (scipy.stats.kstwo). Limits are
+    quantiles at ALARM.
     """
+    repeated, most = len(values) - len(values.unique()), int(stats.binom.isf(ALARM, len(values), len(values) / 2**20))
+    require(
+        repeated <= most, f"{what}: {repeated} of {len(values)} values are repeated, chance allows {most}: too coarse"
+    )
     distance = float(stats.kstest(values.numpy(), "uniform").statistic)
     limit = float(stats.kstwo.isf(ALARM, len(values)))
     require(
@@ -74,6 +82,18 @@ def check_even(values, what):
         f"{what}: the share of values below a point is {distance:.3f} off somewhere, chance allows {limit:.3f} "
         f"(mean {float(values.mean()):.3f} of the interval for 0.5)",
     )
+
+
+def check_pairs(table, what):
+    """Require that columns of values in [−1, 1] of mean 0 know nothing of each other, row by row.
+
+    The mean of n products of independent values is above t with a chance below 2 exp(−n t² / 2), by Hoeffding's
+    inequality; columns that are the same would give 1/3.
+    """
+    limit = math.sqrt(2 * math.log(2 / ALARM) / len(table))
+    for i, j in itertools.combinations(range(table.shape[1]), 2):
+        found = float((table[:, i] * table[:, j]).mean())
+        require(abs(found) <= limit, f"{what[i]} and {what[j]} go together, {found:.3f}; chance allows ±{limit:.3f}")
 
 
 def check_shares(counts, what):

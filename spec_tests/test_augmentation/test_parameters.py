@@ -10,11 +10,18 @@ from lawbook.reference import augmentation
 from lawbook.reference.augmentation.parameters import ATTEMPTS, central_region
 from lawbook.spec_tests.chance import ALARM, check_unrelated
 from lawbook.spec_tests.spec import Invalid, Spec, require
-from lawbook.spec_tests.test_augmentation.laws import NO_TENSOR, STOCHASTIC, check_even, check_shares, stats
+from lawbook.spec_tests.test_augmentation.laws import (
+    NO_TENSOR,
+    STOCHASTIC,
+    check_even,
+    check_pairs,
+    check_shares,
+    stats,
+)
 
 DRAWS = 800
 """Seeds that a law about chance looks at."""
-WIDE = {"height": 10**6, "width": 10**6, "scale": (0.01, 0.04), "ratio": (1 / 8, 8.0)}
+WIDE = {"height": 10**6, "width": 10**6, "scale": (1e-4, 0.1), "ratio": (1 / 8, 8.0)}
 """A large image and small regions: every one fits, and rounding to whole pixels is far below what chance allows."""
 JITTER = {"brightness": 0.5, "contrast": 2.0, "saturation": 0.25, "hue": 0.5}
 
@@ -105,6 +112,7 @@ class TestRandomResizedCropParams(Spec):
             check_even(share, what)
         # In [−1, 1] but for the rounding of sides.
         table = (torch.stack(list(shares.values()), 1) * 2 - 1).clamp(-1, 1)
+        check_pairs(table, list(shares))
         check_unrelated(table, 2.0, "area, ratio, row and column of one seed after the other")
 
     def test_every_place_comes_up(self, impl):
@@ -189,8 +197,9 @@ class TestColorJitterParams(Spec):
             values = torch.tensor([numbers[name] for numbers in found], dtype=torch.float64)
             shares[name] = (values - low) / (high - low)
             check_even(shares[name], name)
-        table = torch.stack(list(shares.values()), 1) * 2 - 1
-        check_unrelated(table.clamp(-1, 1), 2.0, "brightness, contrast, saturation and hue of one seed after the other")
+        table = (torch.stack(list(shares.values()), 1) * 2 - 1).clamp(-1, 1)
+        check_pairs(table, list(shares))
+        check_unrelated(table, 2.0, "brightness, contrast, saturation and hue of one seed after the other")
 
     def test_every_order_comes_up(self, impl):
         """Each of the four is first, and last, as often as the others."""
@@ -198,6 +207,17 @@ class TestColorJitterParams(Spec):
         for place in range(4):
             counts = [sum(order[place] == k for order in orders) for k in range(4)]
             check_shares(counts, f"at place {place} stand the adjustments 0 to 3")
+
+    def test_same_stream_same_order(self, impl):
+        """Orders that are PyTorch's permutations of the seeds are not read backwards.
+
+        Says nothing of implementations with a stream of their own: that of twenty orders each is PyTorch's or its
+        reverse has a chance of 12⁻²⁰.
+        """
+        streams = [torch.randperm(4, generator=torch.Generator().manual_seed(seed)).tolist() for seed in range(20)]
+        orders = [impl.call(**JITTER, seed=seed)["order"].tolist() for seed in range(20)]
+        if all(order in (stream, stream[::-1]) for order, stream in zip(orders, streams, strict=True)):
+            require(orders == streams, "the orders are PyTorch's permutations of these seeds, read backwards")
 
     def test_published_bounds_of_note_004(self, impl):
         """Brightness 0.5 is half as bright to half as bright again, hue 0.5 the whole wheel."""
