@@ -213,6 +213,12 @@ class TestResizedCrop(RegionLaws, Spec):
         whole = {"top": 0, "left": 0, "height": rows, "width": case.width, "size": (rows, columns)}
         return picture(impl(case, image=halfway, **whole, boxes=None)), picture(impl(case, boxes=None))
 
+    def test_single_column_keeps_its_rows(self, impl):
+        """A column made longer has rows between its own; one pixel wide is no reason for them to be all the same."""
+        column = tensor([[0.0], [2.0]])
+        y = impl.call(image=column, top=0, left=0, height=2, width=1, size=(4, 1)).flatten().tolist()
+        require(y == [0, 0.5, 1.5, 2], f"the column 0, 2 made twice as long is {y}, expected [0, 0.5, 1.5, 2]")
+
     def test_boxes_grow_with_the_region(self, impl, case):
         """The region's own box becomes the whole result, and its quarters the result's quarters."""
         x1, y1, x2, y2 = self.window(case)
