@@ -118,7 +118,7 @@ class TestAllReduce(Spec):
     def test_workers_share_no_memory(self, impl, case):
         """Each worker's sum lies in memory of its own: what one writes there, no other sees."""
         results, _ = impl.call_with(copy(case.arguments))
-        owners = {}
+        owners: dict[int, int] = {}
         for k, result in enumerate(results):
             other = owners.setdefault(storage(result) or -k - 1, k)
             require(other == k, f"workers {other} and {k} share the memory of their sums")
