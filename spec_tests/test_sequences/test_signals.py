@@ -51,10 +51,10 @@ class TestAutoregressiveWindows(Spec):
         tau, count = case.tau, len(case.x) - case.tau
         require(features.shape == (count, tau), f"features have shape {tuple(features.shape)}, expected {(count, tau)}")
         require(labels.shape == (count, 1), f"labels have shape {tuple(labels.shape)}, expected {(count, 1)}")
-        for i in range(count):
-            row, label = case.x[i : i + tau], case.x[i + tau]
-            require(torch.equal(features[i], row), f"row {i} is {features[i]}, expected {row}")
-            require(bool(labels[i] == label), f"the label of row {i} is {labels[i]}, expected {label}")
+        for i, (row, label) in enumerate(zip(features.tolist(), labels[:, 0].tolist(), strict=True)):
+            *expected, following = case.x[i : i + tau + 1].tolist()
+            require(row == expected, f"row {i} is {row}, expected {expected}")
+            require(label == following, f"the label of row {i} is {label}, expected {following}")
 
     def test_windows_move_by_one(self, impl, case):
         """Each window is the one before without its oldest number and with its label."""
