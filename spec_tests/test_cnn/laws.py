@@ -13,6 +13,7 @@ from lawbook.fixtures.published import cnn as published
 from lawbook.fixtures.tree import leaves, map_leaves
 from lawbook.reference import cnn
 from lawbook.reference.cnn.layers import parameter_count
+from lawbook.reference.convolution import conv2d
 from lawbook.spec_tests.chance import ALARM
 from lawbook.spec_tests.spec import Batch, require
 
@@ -108,6 +109,32 @@ class Images:
     def batch(self, case: Case) -> Batch | None:
         mixed = case.arguments.get("training") and any("gamma" in path for path, _ in leaves(case.params))
         return None if mixed else Batch(output=0, x=0)
+
+
+def rectified(x, given, stride=1, padding=0):
+    """A convolution by the convolution chapter, and relu."""
+    return torch.relu(conv2d(x, given["weight"], given.get("bias"), stride, padding))
+
+
+class Homogeneous(Images):
+    """Blocks of convolutions, rectifiers and maxima."""
+
+    def test_scale_passes_through_without_biases(self, impl, case):
+        """Without biases, four times the image gives four times the result."""
+        bare = unbiased(case.params)
+        return impl(case, x=4 * case.x, params=bare), 4 * impl(case, params=bare)
+
+    def test_nothing_negative_comes_out(self, impl, case):
+        """The last thing that happens to a channel is relu, or a maximum of what relu gave."""
+        y = impl(case)
+        require((y >= 0).all(), f"a result is {y.min().item():g}, expected none below 0", got=y)
+
+
+def unbiased(params):
+    """The same layers without biases."""
+    if isinstance(params, list | tuple):
+        return [unbiased(part) for part in params]
+    return {"weight": params["weight"]} if "weight" in params else {key: unbiased(part) for key, part in params.items()}
 
 
 class Network(Images):
