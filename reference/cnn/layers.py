@@ -55,7 +55,8 @@ def convolution(x: Tensor, layer: Params, name: str, kernel: int, stride: int = 
     if min(x.shape[2:]) + 2 * padding < kernel:
         raise ValueError(f"{name} has kernels of {kernel}, larger than its padded input {tuple(x.shape)}")
     # Without the general checks and paddings of ``conv2d``, which would take most of the time of a thin network.
-    columns = unfold(x, kernel, padding=padding, stride=stride)
+    pixels = kernel == stride == 1 and not padding
+    columns = x.flatten(2) if pixels else unfold(x, kernel, padding=padding, stride=stride)
     kernels = weight.flatten(1).expand(len(x), -1, -1)
     y = torch.bmm(kernels, columns) if bias is None else torch.baddbmm(bias.view(-1, 1), kernels, columns)
     return y.unflatten(2, [(size + 2 * padding - kernel) // stride + 1 for size in x.shape[2:]])

@@ -9,8 +9,8 @@ from lawbook.fixtures.cases.thin import Thin, nin_params
 from lawbook.fixtures.published import cnn as published
 from lawbook.reference import cnn
 from lawbook.reference.pooling import max_pool2d
-from lawbook.spec_tests.spec import Invalid, Spec, require
-from lawbook.spec_tests.test_cnn.laws import Dropped, Network, layer, ramp, renamed, replaced
+from lawbook.spec_tests.spec import Invalid, require
+from lawbook.spec_tests.test_cnn.laws import Dropped, Homogeneous, Network, layer, ramp, rectified, renamed, replaced
 
 ARCHS = {11: cnn.VGG_11, 16: cnn.VGG_16, 19: cnn.VGG_19}
 
@@ -18,7 +18,7 @@ ARCHS = {11: cnn.VGG_11, 16: cnn.VGG_16, 19: cnn.VGG_19}
 _BLOCK = [layer(2, 1, 3, 3), layer(3, 2, 3, 3)]
 
 
-class TestVggBlock(Homogeneous, Spec):
+class TestVggBlock(Homogeneous):
     component = cnn.vgg_block
     cases = domains.vgg_block
     differentiable = ("x", "params")
@@ -55,7 +55,7 @@ _ARCH = ((2, 2),)
 _LEGAL = {**_VGG, "blocks": [[layer(2, 1, 3, 3), layer(2, 2, 3, 3)]], "dense1": layer(3, 8)}
 
 
-class TestVgg(Dropped, Network, Spec):
+class TestVgg(Dropped, Network):
     component = cnn.vgg
     cases = domains.vgg
     differentiable = ("x", "params")
@@ -137,7 +137,7 @@ class TestVgg(Dropped, Network, Spec):
 _NIN_BLOCK = [layer(2, 1, 3, 3), layer(3, 2, 1, 1), layer(2, 3, 1, 1)]
 
 
-class TestNinBlock(Homogeneous, Spec):
+class TestNinBlock(Homogeneous):
     component = cnn.nin_block
     cases = domains.nin_block
     differentiable = ("x", "params")
@@ -178,7 +178,7 @@ _NIN = [
 ]
 
 
-class TestNin(Dropped, Network, Spec):
+class TestNin(Dropped, Network):
     component = cnn.nin
     cases = domains.nin
     differentiable = ("x", "params")

@@ -8,7 +8,7 @@ from lawbook.fixtures.cases.thin import Thin, googlenet_params
 from lawbook.fixtures.published import cnn as published
 from lawbook.reference import cnn
 from lawbook.reference.pooling import max_pool2d
-from lawbook.spec_tests.spec import Invalid, Spec, require
+from lawbook.spec_tests.spec import Invalid, require
 from lawbook.spec_tests.test_cnn.laws import Homogeneous, Network, layer, ramp, rectified, without
 
 _INCEPTION = {
@@ -29,7 +29,7 @@ def small_inception(channels):
     }
 
 
-class TestInceptionBlock(Homogeneous, Spec):
+class TestInceptionBlock(Homogeneous):
     component = cnn.inception_block
     cases = domains.inception_block
     differentiable = ("x", "params")
@@ -95,7 +95,7 @@ _GOOGLENET = {
 }
 
 
-class TestGooglenet(Network, Spec):
+class TestGooglenet(Network):
     component = cnn.googlenet
     cases = domains.googlenet
     differentiable = ("x", "params")

@@ -8,7 +8,7 @@ from lawbook.fixtures.cases import cnn as domains
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.published import cnn as published
 from lawbook.reference import cnn
-from lawbook.spec_tests.spec import Invalid, Spec
+from lawbook.spec_tests.spec import Invalid
 from lawbook.spec_tests.test_cnn.laws import Dropped, Network, Normed, Shifted, layer, norm, ramp, renamed, without
 
 
@@ -43,7 +43,7 @@ _LENET = {
 }
 
 
-class TestLenet(Lenets, Spec):
+class TestLenet(Lenets):
     component = cnn.lenet
     cases = domains.lenet
     differentiable = ("x", "params")
@@ -80,7 +80,7 @@ class TestLenet(Lenets, Spec):
 _LENET_BN = {**_LENET, "norm1": norm(2), "norm2": norm(3), "norm3": norm(4), "norm4": norm(3)}
 
 
-class TestLenetBn(Lenets, Normed, Shifted, Spec):
+class TestLenetBn(Lenets, Normed, Shifted):
     component = cnn.lenet_bn
     cases = domains.lenet_bn
     differentiable = ("x", "params")
@@ -129,7 +129,7 @@ _ALEXNET = {
 }
 
 
-class TestAlexnet(Dropped, Network, Spec):
+class TestAlexnet(Dropped, Network):
     component = cnn.alexnet
     cases = domains.alexnet
     differentiable = ("x", "params")

@@ -7,7 +7,7 @@ from lawbook.fixtures.published import cnn as published
 from lawbook.reference import cnn
 from lawbook.reference.convolution import conv2d
 from lawbook.reference.normalization import batch_norm
-from lawbook.spec_tests.spec import Invalid, Spec, skip_case
+from lawbook.spec_tests.spec import Invalid, skip_case
 from lawbook.spec_tests.test_cnn.laws import Images, Network, Normed, Shifted, layer, norm, ramp, replaced, without
 
 _BASIC = {"conv1": layer(2, 1, 3, 3), "norm1": norm(2), "conv2": layer(1, 2, 3, 3), "norm2": norm(1)}
@@ -38,7 +38,7 @@ def plain(case):
     return case.but(params=params, stride=1, use_1x1conv=False)
 
 
-class TestResidualBlock(Images, Normed, Shifted, Spec):
+class TestResidualBlock(Images, Normed, Shifted):
     component = cnn.residual_block
     cases = domains.residual_block
     differentiable = ("x", "params")
@@ -182,7 +182,7 @@ def _invalid(kind):
     )
 
 
-class TestResnet18(Resnets, Spec):
+class TestResnet18(Resnets):
     component = cnn.resnet18
     cases = domains.resnet18
     extremes = domains.resnet18_extremes
@@ -193,7 +193,7 @@ class TestResnet18(Resnets, Spec):
     prerequisites = ("residual_block",)
 
 
-class TestResnet34(Resnets, Spec):
+class TestResnet34(Resnets):
     component = cnn.resnet34
     cases = domains.resnet34
     extremes = domains.resnet34_extremes
@@ -204,7 +204,7 @@ class TestResnet34(Resnets, Spec):
     prerequisites = ("residual_block", "resnet18")
 
 
-class TestResnet50(Bottlenecks, Spec):
+class TestResnet50(Bottlenecks):
     component = cnn.resnet50
     cases = domains.resnet50
     extremes = domains.resnet50_extremes
@@ -215,7 +215,7 @@ class TestResnet50(Bottlenecks, Spec):
     prerequisites = ("residual_block",)
 
 
-class TestResnet101(Bottlenecks, Spec):
+class TestResnet101(Bottlenecks):
     component = cnn.resnet101
     cases = domains.resnet101
     extremes = domains.resnet101_extremes
@@ -226,7 +226,7 @@ class TestResnet101(Bottlenecks, Spec):
     prerequisites = ("residual_block", "resnet50")
 
 
-class TestResnet152(Bottlenecks, Spec):
+class TestResnet152(Bottlenecks):
     component = cnn.resnet152
     cases = domains.resnet152
     extremes = domains.resnet152_extremes
