@@ -14,7 +14,6 @@ from lawbook.spec_tests.test_cnn.laws import Dropped, Homogeneous, Network, laye
 
 ARCHS = {11: cnn.VGG_11, 16: cnn.VGG_16, 19: cnn.VGG_19}
 
-
 _BLOCK = [layer(2, 1, 3, 3), layer(3, 2, 3, 3)]
 
 
@@ -126,7 +125,9 @@ class TestVgg(Dropped, Network):
 
     def test_hidden_channels_may_be_renamed(self, impl, case):
         """Another order of hidden channels, with the next layer's inputs in that order, changes nothing."""
-        paths = [("blocks", k, j) for k, block in enumerate(case.params["blocks"]) for j in range(len(block))]
+        paths: list[tuple] = [
+            ("blocks", k, j) for k, block in enumerate(case.params["blocks"]) for j in range(len(block))
+        ]
         paths += [("dense1",), ("dense2",), ("dense3",)]
         changed = case
         for here, there in pairwise(paths):

@@ -65,9 +65,7 @@ class TestResidualBlock(Images, Normed, Shifted):
         strided = 1 if bottleneck and case.stride_in == "3x3" else 0
 
         def normed(y, name):
-            return (
-                batch_norm(y, *(params[name][key] for key in NORM), training=case.training)[0] if name in params else y
-            )
+            return batch_norm(y, **params[name], training=case.training)[0] if name in params else y
 
         y = case.x
         for k, kernel in enumerate(kernels):
@@ -116,9 +114,6 @@ class TestResidualBlock(Images, Normed, Shifted):
         if case is None:
             return skip_case
         return impl(case, stride_in=other), impl(case)
-
-
-NORM = ("gamma", "beta", "moving_mean", "moving_var")
 
 
 def network(kind, **changes):
