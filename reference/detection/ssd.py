@@ -244,7 +244,7 @@ def tiny_ssd(
     anchors = [multibox_prior(*f.shape[2:], s, r) for f, s, r in zip(maps, sizes, ratios, strict=True)]
     scores = [_predicted(f, layer, channels) for f, layer in zip(maps, params["classes"], strict=True)]
     boxes = [_predicted(f, layer, box_predictor_channels(count)) for f, layer in zip(maps, params["boxes"], strict=True)]
-    joined = torch.cat(anchors, 1).to(x.device)
+    joined = torch.cat(anchors, 1).to(x.new_empty(0, dtype=torch.float32))
     return joined, concat_predictions(scores).view(len(x), joined.shape[1], -1), concat_predictions(boxes)
 
 
