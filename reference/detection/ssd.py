@@ -228,14 +228,18 @@ def tiny_ssd(
     check_axes("x", x, 4)
     counts = {name: len(params[name]) for name in ("blocks", "classes", "boxes")}
     if tuple(counts.values()) != (3, 5, 5) or len(sizes) != 5 or len(ratios) != 5:
-        raise ValueError(f"got {counts}, {len(sizes)} sizes and {len(ratios)} ratios, expected 3 blocks and 5 of the others")
+        raise ValueError(
+            f"got {counts}, {len(sizes)} sizes and {len(ratios)} ratios, expected 3 blocks and 5 of the others"
+        )
     anchors_a_pixel = {len(s) + len(r) - 1 for s, r in zip(sizes, ratios, strict=True)}
     if len(anchors_a_pixel) > 1:
         raise ValueError(f"sizes and ratios make {sorted(anchors_a_pixel)} anchors a pixel, expected one number")
     count = anchors_a_pixel.pop()
     channels = len(params["classes"][0]["weight"])
     if channels % count or channels < 2 * count:
-        raise ValueError(f"{channels} channels predict classes, expected a multiple of {count} anchors, at least twice that")
+        raise ValueError(
+            f"{channels} channels predict classes, expected a multiple of {count} anchors, at least twice that"
+        )
     moved: Any = {"base": None, "blocks": (None,) * 3} if moving is None else moving
     maps = [ssd_base(x, params["base"], training, moved["base"])]
     for block, statistics in zip(params["blocks"], moved["blocks"], strict=True):
@@ -243,7 +247,9 @@ def tiny_ssd(
     maps.append(adaptive_max_pool2d(maps[-1], 1))
     anchors = [multibox_prior(*f.shape[2:], s, r) for f, s, r in zip(maps, sizes, ratios, strict=True)]
     scores = [_predicted(f, layer, channels) for f, layer in zip(maps, params["classes"], strict=True)]
-    boxes = [_predicted(f, layer, box_predictor_channels(count)) for f, layer in zip(maps, params["boxes"], strict=True)]
+    boxes = [
+        _predicted(f, layer, box_predictor_channels(count)) for f, layer in zip(maps, params["boxes"], strict=True)
+    ]
     joined = torch.cat(anchors, 1).to(x.new_empty(0, dtype=torch.float32))
     return joined, concat_predictions(scores).view(len(x), joined.shape[1], -1), concat_predictions(boxes)
 
@@ -251,7 +257,8 @@ def tiny_ssd(
 def ssd_loss(class_preds: Tensor, labels: Tensor, box_preds: Tensor, box_labels: Tensor, masks: Tensor) -> Tensor:
     """Take the cross entropy of the classes and the absolute error of the offsets, one loss a sample.
 
-        l_n = 1/A · Σ_a −log softmax(class_preds[n, a])[labels[n, a]]  +  1/(4A) · Σ_k |(box_preds − box_labels)[n, k] · masks[n, k]|
+        l_n = 1/A · Σ_a −log softmax(class_preds[n, a])[labels[n, a]]
+            + 1/(4A) · Σ_k |(box_preds − box_labels)[n, k] · masks[n, k]|
 
     Background anchors count among the classes; among the offsets their mask is 0, so that what is predicted for them does
     not matter, but they count in the mean. The slope of |·| at 0 is 0.

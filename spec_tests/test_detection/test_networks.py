@@ -49,6 +49,13 @@ class Network:
     """What holds of all three."""
 
     differentiable = ("x", "params")
+    # Whether a nan of a kernel meets the zeros around an image (0 · nan) is the convolution's affair.
+    nan_arguments = ("x",)
+    # Deep networks are judged with yardsticks that take as long as a hundred calls: for these laws, of so many cases one.
+    share = 1
+
+    def _gradient(self, impl: Trial, case: Case, second: bool) -> Any:
+        return super()._gradient(impl, case, second) if case.seed % self.share == 0 else self.skip
 
     def mixes(self, case: Case) -> bool:
         """Whether the batch's own statistics serve, so that samples are not alone."""
@@ -157,6 +164,7 @@ class TestSsdBase(Blocks, Spec):
     extremes = domains.ssd_base_extremes
     prerequisites = ("downsample_block",)
     times = 3
+    share = 3
     invalid = (
         Invalid(ValueError, "an image of four rows", x=torch.ones(2, 1, 4, 8), params=[block(1, 1)] * 3),
         Invalid(ValueError, "two blocks", x=torch.ones(2, 1, 16, 16), params=[block(1, 1)] * 2),
@@ -183,7 +191,9 @@ class TestSsdBase(Blocks, Spec):
         channels = (1, 1, 1, 1)
         params = [block(channels[k], channels[k + 1]) for k in range(3)]
         y = impl.call(x=torch.ones(1, 1, *given[2:], dtype=self.dtype), params=cast(params, self.dtype))
-        require(tuple(y.shape[2:]) == expected[2:], f"{given[2:]} becomes {tuple(y.shape[2:])}, expected {expected[2:]}")
+        require(
+            tuple(y.shape[2:]) == expected[2:], f"{given[2:]} becomes {tuple(y.shape[2:])}, expected {expected[2:]}"
+        )
 
 
 SHORT = {"sizes": [[0.2, 0.3]] * 5, "ratios": [[1.0, 2.0, 0.5]] * 5}
@@ -192,7 +202,8 @@ SHORT = {"sizes": [[0.2, 0.3]] * 5, "ratios": [[1.0, 2.0, 0.5]] * 5}
 class TestTinySsd(Network, Spec):
     component = detection.tiny_ssd
     cases = domains.tiny_ssd
-    extremes = domains.tiny_ssd_extremes
+    share = 5
+    declines = {"extremes_stay_finite": "its blocks and its base are tried at extremes"}
     prerequisites = ("ssd_base", "downsample_block", "concat_predictions", "multibox_prior")
     invalid = (
         Invalid(ValueError, "an image of 32×32", x=torch.ones(2, 1, 32, 32), params=network(), **SHORT),
@@ -221,6 +232,10 @@ class TestTinySsd(Network, Spec):
             "moving": {"base": [still(1)] * 3, "blocks": [still(1)] * 3},
         },
     )
+
+    def test_low_precision(self, impl: Trial, case: Case) -> Any:
+        """In bfloat16 and float16 the result stays within the rounding of that dtype."""
+        return super().test_low_precision(impl, case) if case.seed % self.share == 0 else self.skip
 
     def batch(self, case: Case) -> Batch | None:
         # Anchors belong to no sample: their first axis has one place, which narrowing to a sample would miss.
@@ -251,7 +266,8 @@ class TestTinySsd(Network, Spec):
     def test_anchors_of_five_maps(self, impl: Trial, case: Case) -> Any:
         """The anchors are those of each map, one map after the other, whatever the image holds."""
         priors = [
-            detection.multibox_prior(*size, s, r) for size, s, r in zip(self.maps(case), case.sizes, case.ratios, strict=True)
+            detection.multibox_prior(*size, s, r)
+            for size, s, r in zip(self.maps(case), case.sizes, case.ratios, strict=True)
         ]
         return impl(case, x=case.noise(case.x.shape, 68))[0], torch.cat(priors, 1)
 

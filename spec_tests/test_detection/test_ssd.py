@@ -37,7 +37,9 @@ class TestFlattenPredictions(Spec):
     cases = domains.flatten_predictions
     extremes = domains.flatten_predictions_extremes
     differentiable = ("pred",)
-    declines = {"no_aliasing": "the contract lets the row share memory: where the order stays, torch.flatten gives a view"}
+    declines = {
+        "no_aliasing": "the contract lets the row share memory: where the order stays, torch.flatten gives a view"
+    }
     invalid = (
         Invalid(ValueError, "a map without samples' axis", pred=ones(2, 3, 4)),
         Invalid(ValueError, "a row", pred=ones(2, 24)),
@@ -127,7 +129,9 @@ class TestClassPredictorChannels(Spec):
     def test_anchors_add_up(self, impl: Trial, case: Case) -> None:
         """Each further anchor takes as many channels as the first."""
         first = impl(case, anchors=1)
-        require(impl(case) == case.anchors * first, f"{case.anchors} anchors take {impl(case)} channels, one takes {first}")
+        require(
+            impl(case) == case.anchors * first, f"{case.anchors} anchors take {impl(case)} channels, one takes {first}"
+        )
 
     def test_background_is_a_class(self, impl: Trial, case: Case) -> None:
         """An anchor takes one channel more than there are classes, and a further class one more."""
@@ -139,7 +143,9 @@ class TestClassPredictorChannels(Spec):
         """Ten classes take 55 channels for five anchors, 33 for three."""
         for anchors, classes, expected in published.CHANNELS:
             got = impl.call(anchors=anchors, classes=classes)
-            require(got == expected, f"{anchors} anchors and {classes} classes take {got} channels, expected {expected}")
+            require(
+                got == expected, f"{anchors} anchors and {classes} classes take {got} channels, expected {expected}"
+            )
 
 
 class TestBoxPredictorChannels(Spec):
@@ -181,13 +187,18 @@ class TestSsdLoss(Spec):
         Invalid(ValueError, "labels of other anchors", **{**LOSS, "labels": ones(2, 4).long()}),
         Invalid(ValueError, "a mask of one sample", **{**LOSS, "masks": ones(1, 12)}),
         Invalid(ValueError, "offsets of other anchors", **{**LOSS, "box_labels": zeros(2, 16)}),
-        Invalid(ValueError, "three offsets an anchor", **{**LOSS, **dict.fromkeys(("box_preds", "box_labels", "masks"), ones(2, 9))}),
+        Invalid(
+            ValueError,
+            "three offsets an anchor",
+            **{**LOSS, **dict.fromkeys(("box_preds", "box_labels", "masks"), ones(2, 9))},
+        ),
         Invalid(TypeError, "labels that are no whole numbers", **{**LOSS, "labels": ones(2, 3)}),
     )
     edges = (
         {name: x[:0] for name, x in LOSS.items()},
         {name: x[:1, : x.shape[1] // 3] for name, x in LOSS.items()},
         {**LOSS, "masks": zeros(2, 12)},
+        {**LOSS, "box_preds": zeros(2, 12)},
         {**LOSS, "class_preds": ones(2, 3, 1), "labels": zeros(2, 3).long()},
     )
 
@@ -311,7 +322,10 @@ class TestBoxErrors(Spec):
         """What is predicted for masked anchors, and what their labels say, changes nothing."""
         other = torch.where(case.masks > 0, 0, case.noise(case.masks.shape, 65))
         moved = {"box_preds": case.box_preds + other, "box_labels": case.box_labels - 2 * other}
-        return [(impl(case, **moved), impl(case)), (impl(case, masks=torch.zeros_like(case.masks)), zeros((), dtype=case.dtype))]
+        return [
+            (impl(case, **moved), impl(case)),
+            (impl(case, masks=torch.zeros_like(case.masks)), zeros((), dtype=case.dtype)),
+        ]
 
     def test_errors_add_up(self, impl: Trial, case: Case) -> Any:
         """It is a sum: those of the samples and those of either half of the masks add up."""
