@@ -93,6 +93,17 @@ class Blocks(Network):
         y = impl(case)
         require(bool((y >= 0).all()), f"{y.min().item():g} is below 0")
 
+    def known(self, case: Case) -> Any:
+        """Moving statistics, the case's own where it has any."""
+        blocks = [case.params] if self.times == 1 else case.params
+        plain = cast([still(len(part[0]["weight"])) for part in blocks], case.dtype)
+        return case.moving or (plain[0] if self.times == 1 else plain)
+
+    def test_samples_are_alone_outside_training(self, impl: Trial, case: Case) -> Any:
+        """By the moving statistics, the last sample alone has the same result as among the others."""
+        change = {"training": False, "moving": self.known(case)}
+        return impl(case, x=case.x[-1:], **change), impl(case, **change)[-1:]
+
     def test_receptive_field(self, impl: Trial, case: Case) -> Any:
         """An element of the result sees the pixels of its own field and no other: 6×6 for a block, 36×36 for three."""
         side, step = {1: (6, 2), 3: (36, 8)}[self.times]
@@ -146,10 +157,6 @@ class TestDownsampleBlock(Blocks, Spec):
         x = case.noise((*case.x.shape[:2], height, case.x.shape[3]), 67)
         even = impl(case, x=torch.nn.functional.pad(x, (0, 0, 0, 1)), training=False, moving=self.known(case))
         return impl(case, x=x, training=False, moving=self.known(case)), even[:, :, :-1]
-
-    def known(self, case: Case) -> Any:
-        """Moving statistics, the case's own where it has any."""
-        return case.moving or cast(still(len(case.params[0]["weight"])), case.dtype)
 
     def test_published_shape(self, impl: Trial) -> None:
         """The textbook's image of 20×20 becomes one of 10×10."""
