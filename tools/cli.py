@@ -177,6 +177,44 @@ def reproduce(
     typer.echo(script(read(verdict), component, law))
 
 
+@app.command()
+@refusing
+def soak(
+    implementation: Annotated[str, typer.Argument(metavar="IMPL", help="An implementation known to be right.")],
+    chapter: Chapters = None,
+    component: Annotated[list[str] | None, typer.Option(help="Only this component; may be repeated.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Every component on so many seeds.")] = None,
+    cases: Annotated[int | None, typer.Option(min=1, help="Stop after so many law-cases.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0, help="Stop after so long.")] = None,
+    profile: Annotated[Profile, typer.Option(help="How many cases a law is tried on.")] = Profile.default,
+    dtype: Annotated[Dtype, typer.Option(help="The working dtype.")] = Dtype.float32,
+    threads: Annotated[int, typer.Option(min=1, help="Torch's threads a worker.")] = 1,
+    flush_denormals: Annotated[bool, typer.Option(help="Flush numbers below the smallest normal one to 0.")] = False,
+    offset: Annotated[int, typer.Option(min=0, help="Elements before every tensor in its memory.")] = 0,
+    log: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keeps what is finished; run again to go on.")
+    ] = None,
+    workers: Annotated[int, typer.Option("-n", min=1, help="Worker processes.")] = 2,
+) -> None:
+    """Look for false alarms: judge a correct implementation on many seeds, and report every seed that fails."""
+    from lawbook.tools.soak import Plan, run
+
+    plan = Plan(
+        implementation,
+        chapters=tuple(chapter or ()),
+        components=tuple(component or ()),
+        seeds=seeds,
+        cases=cases,
+        minutes=minutes,
+        profile=profile.value,
+        dtype=dtype.value,
+        threads=threads,
+        flush=flush_denormals,
+        offset=offset,
+    )
+    raise typer.Exit(run(plan, log, workers, Console()))
+
+
 def main() -> None:
     """Entry point of the ``lawbook`` command."""
     app(completed(sys.argv[1:]))

@@ -4,9 +4,7 @@ Every count may be exceeded by a correct implementation with a chance of at most
 fewer than 1000 of them. The limits follow from the distributions; none was chosen by what implementations do.
 """
 
-import contextlib
 import math
-import multiprocessing
 from functools import cache
 from itertools import permutations
 
@@ -112,18 +110,6 @@ def check_stream(order, truth, what):
     if not torch.equal(order, truth):
         check_unlike(order, truth, f"{what} and PyTorch's order of the same seed")
         check_unlike(order, truth.flip(0), f"{what} and the reverse of PyTorch's order of the same seed")
-
-
-@contextlib.contextmanager
-def may_have_children():
-    """Let the implementation start processes, also where a trial runs in a worker of multiprocessing's own."""
-    configuration = multiprocessing.current_process()._config
-    daemon = configuration.get("daemon")
-    configuration["daemon"] = False
-    try:
-        yield
-    finally:
-        configuration["daemon"] = daemon
 
 
 def marked(tensors):

@@ -18,7 +18,6 @@ from lawbook.spec_tests.test_data.laws import (
     check_stream,
     check_unlike,
     marked,
-    may_have_children,
     rows_of,
 )
 
@@ -255,8 +254,7 @@ class TestDataLoader(LoaderLaws, Spec):
         tensors = [torch.arange(46.0).reshape(23, 2), torch.arange(23)]
         for workers, options in ((2, dict(batch_size=4)), (3, dict(batch_size=5, drop_last=True))):
             given = dict(tensors=tensors, shuffle=True, seed=SEEDS[0], passes=2, **options)
-            with may_have_children():
-                alone, together = (impl.call(**given, num_workers=k) for k in (0, workers))
+            alone, together = (impl.call(**given, num_workers=k) for k in (0, workers))
             for k, (a, b) in enumerate(zip(alone, together, strict=True)):
                 sizes = [[len(batch[0]) for batch in batches] for batches in (a, b)]
                 require(
@@ -269,15 +267,14 @@ class TestDataLoader(LoaderLaws, Spec):
     def test_published_batches_of_note_002(self, impl):
         """49 samples in batches of ten by two workers, the last one dropped: four batches of ten."""
         rows = torch.arange(1, published.NOTE_002_SAMPLES + 1)
-        with may_have_children():
-            (batches,) = impl.call(
-                tensors=[rows],
-                batch_size=published.NOTE_002_BATCH,
-                shuffle=True,
-                drop_last=True,
-                seed=0,
-                num_workers=published.NOTE_002_WORKERS,
-            )
+        (batches,) = impl.call(
+            tensors=[rows],
+            batch_size=published.NOTE_002_BATCH,
+            shuffle=True,
+            drop_last=True,
+            seed=0,
+            num_workers=published.NOTE_002_WORKERS,
+        )
         sizes = tuple(len(batch[0]) for batch in batches)
         require(sizes == published.NOTE_002_BATCHES, f"the batches have {sizes} samples")
         seen = torch.cat([batch[0] for batch in batches])

@@ -32,7 +32,7 @@ def turned(boxes: Tensor) -> Tensor:
     return boxes[..., [1, 0, 3, 2]]
 
 
-class Conversion:
+class Conversion(Spec):
     """Laws of every way to write boxes."""
 
     differentiable = ("boxes",)
@@ -58,7 +58,7 @@ class Conversion:
         return impl(case, boxes=turned(case.boxes)), turned(impl(case))
 
 
-class TestBoxCornerToCenter(Conversion, Spec):
+class TestBoxCornerToCenter(Conversion):
     component = detection.box_corner_to_center
     cases = domains.box_corner_to_center
 
@@ -85,7 +85,7 @@ class TestBoxCornerToCenter(Conversion, Spec):
         require(torch.equal(back, boxes), f"dog and cat come back as {back.tolist()}")
 
 
-class TestBoxCenterToCorner(Conversion, Spec):
+class TestBoxCenterToCorner(Conversion):
     component = detection.box_center_to_corner
     cases = domains.box_center_to_corner
 
@@ -106,7 +106,7 @@ class TestBoxCenterToCorner(Conversion, Spec):
         require(got.tolist() == [[3.5, 4.5, 6.5, 5.5]], f"5, 5, 3 wide and 1 high becomes {got.tolist()}")
 
 
-class TestBoxCornerToXywh(Conversion, Spec):
+class TestBoxCornerToXywh(Conversion):
     component = detection.box_corner_to_xywh
     cases = domains.box_corner_to_xywh
 

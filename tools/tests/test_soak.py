@@ -1,0 +1,100 @@
+"""Soaking: what is judged, what is kept, and what is reported."""
+
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from lawbook.fixtures.implementation import Implementation
+from lawbook.reference.activations import relu
+from lawbook.spec_tests import load
+from lawbook.tools.refusal import Refusal
+from lawbook.tools.soak import Plan, judged, run, soak
+
+
+def wrong_on_some_seeds(x):
+    """The right answer but where the first number is above one."""
+    return relu(x) * (1.5 if x.numel() and x.reshape(-1)[0] > 1 else 1)
+
+
+def console():
+    return Console(file=io.StringIO(), width=200)
+
+
+def test_every_alarm_names_its_seed_and_law():
+    plan = Plan("relu", seeds=3, profile="quick")
+    wrong = judged(load()["relu"], Implementation([{"relu": wrong_on_some_seeds}], "wrong"), plan, 5, 3)
+    assert wrong.cases > 0
+    assert {alarm["seed"] for alarm in wrong.alarms} <= {5, 6, 7}
+    assert any(alarm["law"] == "agrees_with_reference" and alarm["text"] for alarm in wrong.alarms)
+    right = judged(load()["relu"], Implementation([{"relu": relu}], "right"), plan, 5, 3)
+    assert not right.alarms
+
+
+def test_a_soak_goes_on_where_it_stopped(tmp_path):
+    log = tmp_path / "soak.jsonl"
+    plan = Plan("reference", components=("relu",), seeds=2, profile="quick")
+    first = soak(plan, log, 1, console())
+    assert [(b.component, b.first, b.seeds) for b in first.blocks] == [("relu", 0, 2)]
+    more = soak(Plan("reference", components=("relu",), seeds=3, profile="quick"), log, 1, console())
+    assert [(b.first, b.seeds) for b in more.blocks] == [(0, 2), (2, 1)]
+    kept = [json.loads(line) for line in log.read_text().splitlines()]
+    assert kept[0]["implementation"] == "reference"
+    assert kept[1]["cases"] == first.blocks[0].cases
+
+
+def test_a_file_that_is_wrong_raises_the_alarm_and_the_status(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("def relu(x):\n    return x\n")
+    screen = console()
+    status = run(Plan(str(file), components=("relu",), seeds=1, profile="quick"), None, 1, screen)
+    said = screen.file.getvalue()
+    assert status == 1
+    assert "ALARM relu · agrees with reference · seed 0" in said
+
+
+def test_a_seed_that_ends_the_process_is_an_alarm_and_the_others_are_judged(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "import os, torch\n"
+        "def relu(x):\n"
+        "    first = float(x.reshape(-1)[0]) if x.numel() else 0\n"
+        "    if first > 4: os._exit(3)\n"
+        "    return torch.where(x > 0, x, x * 0)\n"
+    )
+    soaked = soak(Plan(str(file), components=("relu",), seeds=3, profile="quick"), None, 1, console())
+    assert sorted(block.first for block in soaked.blocks) == [0, 1, 2]
+    crashed = [alarm for _, alarm in soaked.alarms if alarm["law"] == "crash"]
+    assert crashed
+    assert all("exit status 3" in alarm["text"] for alarm in crashed)
+
+
+def test_no_block_is_begun_beyond_the_cases_asked_for(tmp_path):
+    soaked = soak(Plan("reference", components=("relu",), cases=1, profile="quick"), None, 1, console())
+    assert soaked.stopped == "cases"
+    assert len(soaked.blocks) == 1
+
+
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [
+        (Plan("torch"), "Say when to stop"),
+        (Plan("torch", components=("reluu",), seeds=1), "did you mean relu"),
+        (Plan("torch", chapters=("losing",), seeds=1), "no chapter 'losing'"),
+        (Plan("no_such_thing", seeds=1), "neither a built-in adapter"),
+    ],
+)
+def test_what_cannot_be_soaked_is_refused(plan, said):
+    with pytest.raises(Refusal, match=said):
+        soak(plan, None, 1, console())
+
+
+def test_a_log_of_other_conditions_or_damaged_is_refused(tmp_path):
+    log = tmp_path / "soak.jsonl"
+    log.write_text(json.dumps(Plan("torch", dtype="float64").conditions()) + "\n")
+    with pytest.raises(Refusal, match="other conditions: dtype 'float64'"):
+        soak(Plan("torch", seeds=1), log, 1, console())
+    log.write_text("rubbish\n")
+    with pytest.raises(Refusal, match="not the log of a soak"):
+        soak(Plan("torch", seeds=1), log, 1, console())
