@@ -45,7 +45,7 @@ def cast(tree: Any, dtype: torch.dtype) -> Any:
     return map_leaves(lambda leaf: leaf.to(dtype) if isinstance(leaf, Tensor) else leaf, tree)
 
 
-class Network:
+class Network(Spec):
     """What holds of all three."""
 
     differentiable = ("x", "params")
@@ -129,7 +129,7 @@ class Blocks(Network):
         return [self.shifted(part) for part in params]
 
 
-class TestDownsampleBlock(Blocks, Spec):
+class TestDownsampleBlock(Blocks):
     component = detection.downsample_block
     cases = domains.downsample_block
     extremes = domains.downsample_block_extremes
@@ -165,7 +165,7 @@ class TestDownsampleBlock(Blocks, Spec):
         require(tuple(y.shape) == expected, f"{given} becomes {tuple(y.shape)}, expected {expected}")
 
 
-class TestSsdBase(Blocks, Spec):
+class TestSsdBase(Blocks):
     component = detection.ssd_base
     cases = domains.ssd_base
     extremes = domains.ssd_base_extremes
@@ -206,7 +206,7 @@ class TestSsdBase(Blocks, Spec):
 SHORT = {"sizes": [[0.2, 0.3]] * 5, "ratios": [[1.0, 2.0, 0.5]] * 5}
 
 
-class TestTinySsd(Network, Spec):
+class TestTinySsd(Network):
     component = detection.tiny_ssd
     cases = domains.tiny_ssd
     share = 5

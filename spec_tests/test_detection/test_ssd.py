@@ -11,20 +11,6 @@ from lawbook.fixtures.implementation import Trial
 from lawbook.fixtures.published import detection_ssd as published
 from lawbook.reference import detection, losses
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require
-from lawbook.spec_tests.test_detection.test_networks import TestDownsampleBlock, TestSsdBase, TestTinySsd
-
-__all__ = [
-    "TestBoxErrors",
-    "TestBoxPredictorChannels",
-    "TestClassErrors",
-    "TestClassPredictorChannels",
-    "TestConcatPredictions",
-    "TestDownsampleBlock",
-    "TestFlattenPredictions",
-    "TestSsdBase",
-    "TestSsdLoss",
-    "TestTinySsd",
-]
 
 
 def numbered(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
