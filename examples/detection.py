@@ -1,6 +1,6 @@
 """Train the single-shot detector of chapter detection on drawn fruit: docs/images/detection.png shows what it then finds.
 
-python examples/detection.py [--steps 600] [--seed 0] [--layers torch|reference] [--out docs/images/detection.png]
+python examples/detection.py [--steps 300] [--seed 0] [--layers torch|reference] [--out docs/images/detection.png]
 
 Every picture is drawn anew: none to three bananas and apples, of any size, direction and colour, on meadows of noise, stripes,
 squares and slopes, among rods and blocks that are neither. Network, targets, loss, errors and suppression are the chapter's; the
@@ -24,9 +24,9 @@ from lawbook.fixtures.adapters.torch.detection import ssd as layers_of_torch
 from lawbook.reference import detection
 from lawbook.reference.detection.ssd import RATIOS, SIZES
 
-SIDE, OBJECTS, KINDS = 128, 3, ("banana", "apple")
+SIDE, OBJECTS, KINDS = 64, 3, ("banana", "apple")
 BATCH, RATE = 32, 4e-3
-TESTED, SHOWN, GAP = 400, (2, 5), 6
+TESTED, SHOWN, SCALE, GAP = 400, (2, 6), 3, 6
 FRAMES = ((1.0, 0.35, 0.0), (0.1, 0.3, 1.0))
 
 
@@ -37,7 +37,7 @@ def uniform(gen: Generator, low: float, high: float, *shape: int) -> Tensor:
 
 def background(gen: Generator) -> Tensor:
     """Slope, noise of one coarseness, stripes or squares, in muted colours, (3, H, W)."""
-    coarse = int(2 ** float(uniform(gen, 1, 6.5)))
+    coarse = int(2 ** float(uniform(gen, 1, 5.5)))
     noise = F.interpolate(torch.rand(1, 3, coarse, coarse, generator=gen), (SIDE, SIDE), mode="bilinear")[0]
     y, x = torch.meshgrid(torch.linspace(-1, 1, SIDE), torch.linspace(-1, 1, SIDE), indexing="ij")
     turn = float(uniform(gen, 0, 2 * math.pi))
@@ -75,8 +75,8 @@ def pasted(picture: Tensor, kind: str, taken: Tensor, gen: Generator) -> tuple[T
     """The picture with one shape more, and its box; without it where no free place was found in ten attempts."""
     y, x = torch.meshgrid(torch.arange(SIDE) + 0.5, torch.arange(SIDE) + 0.5, indexing="ij")
     for _ in range(10):
-        size = float(uniform(gen, 0.1, 0.26)) * SIDE
-        row, column = uniform(gen, 0.7 * size, SIDE - 0.7 * size, 2).tolist()
+        size = float(uniform(gen, 0.14, 0.28)) * SIDE
+        row, column = uniform(gen, 0.8 * size, SIDE - 0.8 * size, 2).tolist()
         turn = float(uniform(gen, 0, 2 * math.pi)) if kind != "apple" else float(uniform(gen, -0.5, 0.5))
         u = (math.cos(turn) * (x - column) + math.sin(turn) * (y - row)) / size
         v = (math.cos(turn) * (y - row) - math.sin(turn) * (x - column)) / size
@@ -212,17 +212,17 @@ def train(layers: Any, steps: int, seed: int) -> dict[str, Any]:
         loss.backward()
         optimizer.step()
         schedule.step()
-        if step % 50 == 0 or step == steps - 1:
+        if step % 25 == 0 or step == steps - 1:
             print(f"step {step:5d}: loss {float(loss.detach()):.4f}", flush=True)
     return params
 
 
 def framed(picture: Tensor, rows: Tensor) -> Tensor:
-    """A picture twice as large with the boxes of its detections, (H, W, 3)."""
-    large = ((picture + 1) / 2).repeat_interleave(2, 1).repeat_interleave(2, 2).permute(1, 2, 0)
-    y, x = torch.meshgrid(torch.arange(2 * SIDE), torch.arange(2 * SIDE), indexing="ij")
+    """A picture made larger with the boxes of its detections, (H, W, 3)."""
+    large = ((picture + 1) / 2).repeat_interleave(SCALE, 1).repeat_interleave(SCALE, 2).permute(1, 2, 0)
+    y, x = torch.meshgrid(torch.arange(SCALE * SIDE), torch.arange(SCALE * SIDE), indexing="ij")
     for kind, _, *box in rows.tolist():
-        x1, y1, x2, y2 = (2 * SIDE * place for place in box)
+        x1, y1, x2, y2 = (SCALE * SIDE * place for place in box)
         beyond = torch.stack((x1 - x, x - x2, y1 - y, y - y2)).amax(0).abs().unsqueeze(-1)
         for width, tone in ((3.0, (1.0, 1.0, 1.0)), (1.5, FRAMES[int(kind)])):
             large = torch.where(beyond < width, torch.tensor(tone), large)
@@ -232,7 +232,7 @@ def framed(picture: Tensor, rows: Tensor) -> Tensor:
 def write_png(path: Path, picture: Tensor) -> None:
     """A picture (H, W, 3) with values from 0 to 1 as an 8-bit PNG."""
     pixels = (picture * 255).round().to(torch.uint8).flatten(1).to(torch.int16)
-    # Every row as its difference from the one above (filter 2): half of the rows repeat the one above.
+    # Every row as its difference from the one above (filter 2): most rows repeat it.
     above = F.pad(pixels[:-1], (0, 0, 1, 0))
     rows = F.pad((pixels - above).to(torch.uint8), (1, 0), value=2).numpy().tobytes()
 
@@ -247,7 +247,7 @@ def write_png(path: Path, picture: Tensor) -> None:
 def main() -> None:
     """Train, judge on pictures never seen, and draw what is found in some of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--layers", choices=("torch", "reference"), default="torch")
     parser.add_argument("--out", type=Path, default=Path("docs/images/detection.png"))
