@@ -71,7 +71,7 @@ def multibox_detection(
     Returns:
         (B, A, 6), dtype of ``class_probs``: class (0, 1, …, −1 for none), confidence, corners. In every image the boxes that
         nms keeps come first, by falling confidence, then the others in the order of their anchors. Of equally probable
-        classes the first counts. Half precision is computed in float32.
+        classes the first counts, and any may receive the gradient. Half precision is computed in float32.
 
     Raises:
         ValueError: shapes that do not fit, or a threshold outside of its bounds.

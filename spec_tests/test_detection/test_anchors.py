@@ -15,6 +15,8 @@ from lawbook.reference.detection.boxes import overlaps
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require
 
 BOX = tensor([[0.0, 0.0, 2.0, 2.0]])
+# Apart from the box, the same, half as high.
+THREE = tensor([[2.0, 0.0, 3.0, 2.0], [0.0, 0.0, 2.0, 2.0], [0.0, 0.0, 2.0, 1.0]])
 
 
 class TestMultiboxPrior(Spec):
@@ -187,6 +189,17 @@ class TestAssignAnchors(Spec):
         found = (got >= 0).nonzero().flatten().tolist()
         require(found == [0, 1, 5_592_407], f"of 5,592,408 anchors {found} have boxes, expected 0, 1 and the last")
 
+    def test_large_boxes_in_half_precision(self, impl: Trial) -> None:
+        """Boxes of 1024×1024, whose areas float16 does not hold, are matched as small ones are."""
+        got = impl.call(ground_truth=(BOX * 512).half(), anchors=(THREE * 512).half()).tolist()
+        require(got == [-1, 0, 0], f"anchors apart, equal and half as high: {got}")
+
+    def test_whole_numbers_do_not_overflow(self, impl: Trial) -> None:
+        """Boxes of 3e5 in int32 and of 4e9 in int64, whose areas their dtypes do not hold, are matched as small ones are."""
+        for dtype, unit in ((torch.int32, 150_000), (torch.int64, 2**31)):
+            got = impl.call(ground_truth=BOX.to(dtype) * unit, anchors=THREE.to(dtype) * unit).tolist()
+            require(got == [-1, 0, 0], f"{dtype} anchors apart, equal and half as high: {got}")
+
     def test_published_assignment(self, impl: Trial) -> None:
         """The textbook's five anchors stand for nothing, dog, cat, nothing and cat."""
         boxes, anchors = tensor(published.OBJECTS)[:, 1:], tensor(published.ANCHORS)
@@ -336,6 +349,11 @@ class TestMultiboxTarget(Spec):
         zero = tensor([-1.0, 0.0, 0.0, 0.0, 0.0]).to(case.dtype).expand(len(case.labels), 1, 5)
         padded = torch.cat((row, case.labels, zero, row), 1)
         return impl(case, labels=padded), impl(case)
+
+    def test_images_with_fewer_objects_are_as_alone(self, impl: Trial, case: Case) -> Any:
+        """An image among others with more or fewer objects has the targets that it has alone, without padding."""
+        alone = [impl(case, labels=image[image[:, 0] >= 0].unsqueeze(0)) for image in case.labels]
+        return impl(case), tuple(torch.cat(parts) for parts in zip(*alone, strict=True))
 
     def test_images_without_objects_are_background(self, impl: Trial, case: Case) -> Any:
         """Where all rows are padding, every anchor is background."""
