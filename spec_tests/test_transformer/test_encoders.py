@@ -130,7 +130,7 @@ class TestTransformerEncoder(Spec):
         Invalid(TypeError, "tokens that are no integers", **{**_good, "tokens": ramp(2, 3)}),
         Invalid(ValueError, "features that heads do not divide", **{**_good, "heads": 3}),
         Invalid(ValueError, "lengths for another batch", **{**_good, "valid_lens": torch.tensor([1, 2, 3])}),
-        Invalid(ValueError, "no block", **{**_good, "params": {**_good["params"], "blocks": []}}),
+        Invalid(ValueError, "no block", **{**_good, "params": {"embedding": ramp(6, 4), "blocks": []}}),
         Invalid(ValueError, "a missing part", **{**_good, "params": {"embedding": ramp(6, 4)}}),
     )
     prerequisites = ("encoder_block", "positional_encoding", "embedding")

@@ -51,7 +51,7 @@ class TestTransformer(Spec):
         Invalid(ValueError, "batches that differ", **{**_good, "target": torch.tensor([[1, 2]])}),
         Invalid(ValueError, "features that heads do not divide", **{**_good, "heads": 3}),
         Invalid(TypeError, "tokens that are no integers", **{**_good, "target": ramp(2, 3)}),
-        Invalid(ValueError, "no decoder", **{**_good, "params": {"encoder": _good["params"]["encoder"]}}),
+        Invalid(ValueError, "no decoder", **{**_good, "params": {"encoder": encoder_stack(4, 5, 6)}}),
     )
     prerequisites = ("transformer_encoder", "transformer_decoder")
 
