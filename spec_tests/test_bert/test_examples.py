@@ -170,7 +170,7 @@ class TestPadBertBatch(Spec):
         """``max_len`` tokens, and room to foretell 15 % of them, whatever the examples hold."""
         found = impl(case)
         batch, room = len(case.examples), max(1, round(published.SHARE * case.max_len))
-        expected = dict.fromkeys(("tokens", "segments"), (batch, case.max_len))
+        expected: dict[str, tuple[int, ...]] = dict.fromkeys(("tokens", "segments"), (batch, case.max_len))
         expected |= dict.fromkeys(("positions", "weights", "labels"), (batch, room))
         expected |= dict.fromkeys(("valid_lens", "is_next"), (batch,))
         shapes = {name: tuple(part.shape) for name, part in found.items()}

@@ -155,7 +155,7 @@ class TestTransformerEncoder(Spec):
             for block in case.params["blocks"]
         ]
         params = dict(embedding=torch.zeros_like(case.params["embedding"]), blocks=blocks)
-        steps, size = case.tokens.shape[1], params["embedding"].shape[1]
+        steps, size = case.tokens.shape[1], case.params["embedding"].shape[1]
         x = attention.positional_encoding(steps, size, case.dtype)
         for block in blocks:
             for name in ("norm1", "norm2"):
