@@ -215,6 +215,39 @@ def soak(
     raise typer.Exit(run(plan, log, workers, Console()))
 
 
+@app.command()
+@refusing
+def mutate(
+    chapter: Chapters = None,
+    component: Annotated[list[str] | None, typer.Option(help="Only this component; may be repeated.")] = None,
+    sample: Annotated[int | None, typer.Option(min=1, help="So many mutants, drawn from all.")] = None,
+    seed: Annotated[int, typer.Option(help="Draws another sample and other cases.")] = 0,
+    workers: Annotated[int, typer.Option("-n", min=1, help="Mutants judged at a time.")] = 2,
+    log: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keeps what is finished; run again to go on.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write every mutant's fate.")] = None,
+    diffs: Annotated[bool, typer.Option("--diffs/--no-diffs", help="Print the survivors' diffs.")] = True,
+) -> None:
+    """Change the reference in one place at a time: how many of these mutants do the laws notice?"""
+    from lawbook.tools.mutate import command
+
+    raise typer.Exit(command(chapter or (), component or (), sample, seed, workers, log, json_file, diffs, Console()))
+
+
+@app.command()
+@refusing
+def faulty(
+    chapter: Chapters = None,
+    component: Annotated[list[str] | None, typer.Option(help="Only this component; may be repeated.")] = None,
+    markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table here.")] = None,
+) -> None:
+    """Judge the faulty implementations that repeat real bugs and errata, beside what a naive test makes of them."""
+    from lawbook.tools.faulty import run
+
+    raise typer.Exit(run(chapter or (), component or (), markdown, Console()))
+
+
 def main() -> None:
     """Entry point of the ``lawbook`` command."""
     app(completed(sys.argv[1:]))

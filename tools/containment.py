@@ -68,7 +68,10 @@ class Run:
             how = "took too long to import" if timed_out else "ended the process while it was imported"
             self.stop(f"the implementation {how}")
             return None
-        how = f"a case took longer than {mark['limit']:g} s" if timed_out else "the process died during the call"
+        if mark.pop("preparing", False):
+            how = "preparing it took too long" if timed_out else "the process died while it was prepared"
+        else:
+            how = f"a case took longer than {mark['limit']:g} s" if timed_out else "the process died during the call"
         law = mark["law"]
         result = {
             **mark,
@@ -135,6 +138,10 @@ class Watchdog:
         if now - self._armed_at > min(1.0, self._limit / 4):
             faulthandler.dump_traceback_later(self._limit, exit=True, file=self._log)
             self._armed_at = now
+
+    def beat_slowly(self) -> None:
+        """What an adapter prepares begins, once for many cases: it has the time of ten."""
+        faulthandler.dump_traceback_later(10 * self._limit, exit=True, file=self._log)
 
     def rest(self) -> None:
         """Nothing of the implementation's runs."""

@@ -105,6 +105,7 @@ class LawbookSession:
                 continue
             # Where a library is known to deviate it is no authority.
             if not {"agrees_with_reference", "gradient_agrees"} & set(shipped(name).get(component, {})):
+                self._prepare(found, component)
                 return found
         return None
 
@@ -150,6 +151,10 @@ class LawbookSession:
             result = LawResult(condemned["outcome"], reason=condemned["reason"], text=condemned["reason"])
         else:
             try:
+                if implementation.prepares:
+                    self._run.at_work_on({**mark, "preparing": True})
+                    self._prepare(implementation, spec.name)
+                    self._run.at_work_on(mark)
                 result = run_law(spec, law, implementation, self.settings)
             finally:
                 if self._watchdog:
@@ -157,6 +162,13 @@ class LawbookSession:
         self._weigh(result, spec.name, law)
         self._last = {**mark, **_as_json(result)}
         self._tell(result)
+
+    def _prepare(self, implementation: Implementation, component: str) -> None:
+        if self._watchdog:
+            self._watchdog.beat_slowly()
+        implementation.prepare(component)
+        if self._watchdog:
+            self._watchdog.rest()
 
     def take_result(self) -> dict[str, Any] | None:
         """The law judged last, once."""

@@ -121,6 +121,7 @@ def judged(spec: type[Spec], implementation: Implementation, plan: Plan, first: 
     """The same in this process."""
     block, known = Block(spec.name, first, seeds), shipped(plan.implementation).get(spec.name, {})
     started = time.process_time()
+    implementation.prepare(spec.name)
     for seed in range(first, first + seeds):
         settings = Settings(profile=plan.profile, seed=seed, dtype=getattr(torch, plan.dtype))
         for law in spec.law_names():

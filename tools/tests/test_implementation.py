@@ -86,6 +86,7 @@ class TestLoading:
             ("ADAPTER = {'bridge': 'dlpack'}", "gives no 'from_dlpack'"),
             ("ADAPTER = {'brigde': 'numpy', 'vpj': 1}", "unknown entries: brigde, vpj"),
             ("ADAPTER = {'vjp': 'jax.vjp'}", "'vjp' that is str, expected a function"),
+            ("ADAPTER = {'prepare': True}", "'prepare' that is bool, expected a function"),
             ("ADAPTER = {'unsupported': ['softmax']}", "must map components"),
             ("ADAPTER = {'unsupported': {'softmax': {'half': 'no'}}}", "must map components"),
             ("ADAPTER = {'unsupported': {'softmax': None}}", "must map components"),

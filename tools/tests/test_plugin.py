@@ -40,6 +40,24 @@ def trial(tmp_path):
 
 
 SOFTMAX = ("--component", "softmax")
+PREPARED = """import time
+
+import torch
+
+done = []
+
+
+def prepare(component):
+    {}
+    done.append(component)
+
+
+ADAPTER = {{"prepare": prepare}}
+
+
+def softmax(x, dim):
+    return torch.softmax(x, dim)
+"""
 
 
 class TestRefusals:
@@ -60,6 +78,16 @@ class TestRefusals:
         assert sentence in run.stdout.partition("= lawbook =")[2].splitlines()[1]
         verdict = trial.folder / "v.json"
         assert not verdict.exists() or not json.loads(verdict.read_text())["complete"]
+
+    def test_what_an_adapter_prepares_is_not_on_the_clock_of_a_case(self, trial):
+        # A limit that the cases keep to on a machine with other work, too.
+        run = trial(PREPARED.format("if not done: time.sleep(22)"), *SOFTMAX, "--law-timeout", "20")
+        assert run.returncode == 0, run.stdout + run.stderr
+
+    def test_what_an_adapter_prepares_without_end_is_ended(self, trial):
+        run = trial(PREPARED.format("while True: pass"), *SOFTMAX, "--law-timeout", "0.5")
+        assert run.returncode == 1
+        assert "preparing it took too long" in run.stdout
 
     @pytest.mark.parametrize(
         ("content", "sentence"),

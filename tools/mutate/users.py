@@ -1,0 +1,75 @@
+"""Whose laws judge a mutant: the component it is in, or those that use its function, nearest first."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import types
+from collections import defaultdict
+from functools import cache
+
+from lawbook.spec_tests import load
+from lawbook.tools.mutate.mutants import REFERENCE, modules, path_of
+
+Definition = tuple[str, str]
+"""Module and name at its top."""
+NEAREST = 4
+"""So many components judge a function that several use."""
+
+
+@cache
+def users() -> dict[Definition, list[str]]:
+    """For every definition of the reference the components that must find a mistake in it."""
+    uses = {definition: found for module in modules() for definition, found in _uses(module).items()}
+    found: dict[Definition, dict[str, int]] = defaultdict(dict)
+    for name, spec in load().items():
+        reached, distance = {(spec.component.__module__, spec.component.__qualname__.partition(".")[0])}, 0
+        frontier = set(reached)
+        while frontier:
+            for definition in frontier:
+                found[definition][name] = distance
+            frontier = {used for definition in frontier for used in uses.get(definition, ())} - reached
+            reached |= frontier
+            distance += 1
+    return {definition: _nearest(by) for definition, by in found.items()}
+
+
+def _nearest(distances: dict[str, int]) -> list[str]:
+    itself = [name for name, distance in distances.items() if distance == 0]
+    return itself or sorted(distances, key=lambda name: distances[name])[:NEAREST]
+
+
+def _uses(module: str) -> dict[Definition, set[Definition]]:
+    """What every definition of a module refers to."""
+    loaded = importlib.import_module(module)
+    found: dict[Definition, set[Definition]] = {}
+    for node in ast.parse(path_of(module).read_text(encoding="utf-8")).body:
+        names = [getattr(node, "name", None)]
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        names += [target.id for target in targets if isinstance(target, ast.Name)]
+        for name in filter(None, names):
+            found[module, name] = {d for part in ast.walk(node) for d in _referred(part, loaded)} - {(module, name)}
+    return found
+
+
+def _referred(part: ast.AST, module: types.ModuleType) -> list[Definition]:
+    if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
+        owner = vars(module).get(part.value.id)
+        if isinstance(owner, types.ModuleType) and owner.__name__.startswith(REFERENCE):
+            return _definition(owner, part.attr)
+    if isinstance(part, ast.Name) and part.id in vars(module):
+        return _definition(module, part.id)
+    return []
+
+
+def _definition(module: types.ModuleType, name: str) -> list[Definition]:
+    value = vars(module).get(name)
+    if isinstance(value, types.ModuleType):
+        return []
+    home = getattr(value, "__module__", None)
+    if callable(value) and isinstance(home, str):
+        qualified = getattr(value, "__qualname__", name).partition(".")[0]
+        return [(home, qualified)] if home.startswith(REFERENCE) else []
+    return [(module.__name__, name)]

@@ -1,0 +1,200 @@
+"""Mutants: what is changed, who judges it, what becomes of it, and that a campaign goes on where it stopped."""
+
+import json
+import os
+import sys
+
+import pytest
+from rich.console import Console
+
+import lawbook
+from lawbook.spec_tests import load
+from lawbook.tools.mutate import campaign, mutants, report, trial, users
+from lawbook.tools.mutate.campaign import Campaign, Judged, Plan
+from lawbook.tools.mutate.mutants import Mutant
+from lawbook.tools.mutate.trial import Child, Fate
+from lawbook.tools.refusal import Refusal
+
+HOME = "lawbook.reference.losses.regression"
+
+
+def mutated(body, module=HOME, function="mse_loss"):
+    """A mutant whose whole module is followed by ``body``."""
+    source = mutants.path_of(module).read_text(encoding="utf-8")
+    return Mutant(module, function, "Test", 1, "before", "after", 0, source + "\n" + body)
+
+
+def changes(code, tmp_path, monkeypatch):
+    file = tmp_path / "specimen.py"
+    file.write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "specimen", raising=False)
+    return [(m.function, m.operator, m.before, m.after, m.number) for m in mutants.mutants_of("specimen")]
+
+
+class TestMutants:
+    def test_one_change_each_with_its_line(self, tmp_path, monkeypatch):
+        found = changes("def f(x):\n    y = x + 1\n    return y if x < 2 else -y\n", tmp_path, monkeypatch)
+        assert ("f", "ReplaceBinaryOperator_Add_Sub", "y = x + 1", "y = x - 1", 0) in found
+        operators = {operator for _, operator, *_ in found}
+        assert {"NumberReplacer", "ReplaceComparisonOperator_Lt_LtE", "ReplaceUnaryOperator_Delete_USub"} <= operators
+        assert len(found) == len(set(found)) == 9
+
+    def test_equal_changes_of_a_line_are_numbered(self, tmp_path, monkeypatch):
+        found = changes("def f():\n    a = 1\n    a = 1\n    return a\n", tmp_path, monkeypatch)
+        assert [number for _, _, _, after, number in found if after.endswith("2")] == [0, 1]
+
+    def test_annotations_messages_and_types_are_left_alone(self, tmp_path, monkeypatch):
+        code = (
+            "Size = int | None\n\n\ndef f(x: int | None = None) -> int | None:\n"
+            "    if x:\n        raise ValueError(f'{1 + 1}', 3)\n"
+        )
+        assert {operator for _, operator, *_ in changes(code, tmp_path, monkeypatch)} == {"AddNot"}
+
+
+class TestUsers:
+    def test_a_component_is_judged_by_its_own_laws_and_a_helper_by_those_that_use_it(self):
+        found = users.users()
+        assert found[HOME, "mse_loss"] == ["mse_loss"]
+        shared = [by for (module, _), by in found.items() if module == "lawbook.reference.checks"]
+        assert shared
+        assert all(0 < len(by) <= users.NEAREST for by in shared)
+
+
+class TestTwin:
+    def test_only_the_twin_is_changed_and_the_reference_is_back_afterwards(self):
+        before = dict(sys.modules)
+        twin = trial.twin(mutated("def mse_loss(*a, **k):\n    return 'changed'\n"), "mse_loss")
+        assert twin() == "changed"
+        reference = load()["mse_loss"].component
+        assert reference is sys.modules[HOME].mse_loss
+        assert twin is not reference
+        assert {n: m for n, m in sys.modules.items() if n in before} == before
+        assert lawbook.reference is sys.modules["lawbook.reference"]
+
+    def test_an_untouched_twin_survives(self):
+        assert trial.judge(None, ["mse_loss"], 0, lambda fate: None).outcome == "survived"
+
+
+def finish(child):
+    while not child.read():
+        pass
+    return child.fate()
+
+
+class TestFates:
+    def test_killed_by_the_first_law_that_sees_it(self):
+        child = Child(mutated("def mse_loss(y_hat, y, reduction='mean'):\n    return y_hat\n"), ["mse_loss"], 0, 60)
+        fate = finish(child)
+        assert (fate.outcome, fate.component, fate.law, fate.profile) == (
+            "killed",
+            "mse_loss",
+            "agrees_with_reference",
+            "quick",
+        )
+        assert fate.cases == 1
+        assert fate.killed
+
+    def test_a_module_that_cannot_be_imported_is_a_kill(self):
+        assert finish(Child(mutated("1 / 0\n"), ["mse_loss"], 0, 60)).law == "import"
+
+    def test_a_process_that_dies_is_a_crash(self):
+        body = "def mse_loss(*a, **k):\n    import os\n    os.kill(os.getpid(), 11)\n"
+        fate = finish(Child(mutated(body), ["mse_loss"], 0, 60))
+        assert (fate.outcome, fate.law) == ("crash", "agrees_with_reference")
+        assert fate.killed
+
+    def test_an_endless_loop_is_ended(self):
+        child = Child(mutated("def mse_loss(*a, **k):\n    while True:\n        pass\n"), ["mse_loss"], 0, 0.5)
+        running = {child.answers: (child, ["mse_loss"])}
+        while running:
+            ended = list(campaign._finished(running))
+        assert [(fate.outcome, fate.killed) for _, _, fate in ended] == [("timeout", True)]
+        with pytest.raises(ProcessLookupError):
+            os.kill(child.pid, 0)
+
+
+class TestCampaign:
+    PLAN = Plan(components=("huber_loss",), sample=4, seed=1, workers=2)
+
+    def test_is_a_function_of_the_seed_and_goes_on_where_it_stopped(self, tmp_path):
+        log = tmp_path / "log.jsonl"
+        first = campaign.run(self.PLAN, log, Console(quiet=True))
+        assert len(first.judged) == 4
+        assert not first.refused
+        lines = log.read_text(encoding="utf-8").splitlines()
+        assert len(lines) == 4
+        # A fate that no judgement would give shows that nothing is judged again.
+        kept = json.loads(lines[0])
+        kept["fate"]["cases"] = 12345
+        log.write_text(json.dumps(kept) + "\n", encoding="utf-8")
+        second = campaign.run(self.PLAN, log, Console(quiet=True))
+        assert 12345 in [j.fate.cases for j in second.judged]
+        assert sorted(j.mutant.key for j in second.judged) == sorted(j.mutant.key for j in first.judged)
+        assert len(log.read_text(encoding="utf-8").splitlines()) == 4
+
+    def test_a_damaged_log_is_refused(self, tmp_path):
+        log = tmp_path / "log.jsonl"
+        log.write_text("not json\n")
+        with pytest.raises(Refusal, match="not the log of a campaign"):
+            campaign.run(self.PLAN, log, Console(quiet=True))
+
+    def test_unknown_components_are_refused(self):
+        with pytest.raises(Refusal, match="mse_los"):
+            campaign.choose(Plan(components=("mse_los",)))
+
+    def test_an_interrupt_keeps_what_is_finished(self, monkeypatch):
+        interrupt = iter([False, True])
+
+        def interrupted(running):
+            found = original(running)
+            if next(interrupt, False):
+                raise KeyboardInterrupt
+            return found
+
+        original = campaign._finished
+        monkeypatch.setattr(campaign, "_finished", interrupted)
+        found = campaign.run(Plan(components=("huber_loss",), sample=6, workers=1), None, Console(quiet=True))
+        assert found.interrupted
+        assert len(found.judged) < 6
+
+
+class TestReport:
+    MUTANTS = [mutated("", function=f"f{i}") for i in range(4)]
+    FOUND = Campaign(
+        [
+            Judged(MUTANTS[0], ["a"], Fate("killed", "a", "agrees_with_reference", 3, "quick")),
+            Judged(MUTANTS[1], ["a"], Fate("timeout", "a", "global_state", 5, "default")),
+            Judged(MUTANTS[2], ["a"], Fate("survived", cases=99)),
+            Judged(MUTANTS[3], ["a"], Fate("survived", cases=99), "the sign of zero"),
+        ],
+        {"b": "its untouched twin: killed edge_sizes"},
+    )
+
+    def test_equivalents_do_not_count_and_kills_of_the_default_profile_are_named(self):
+        found = report.figures(self.FOUND.judged)
+        assert (found["killed"], found["survived"], found["equivalent"]) == (2, 1, 1)
+        assert found["score"] == round(2 / 3, 4)
+        assert found["median_cases"] == 4
+        assert found["default_profile_only"] == 1
+
+    def test_data_and_table_name_chapters_survivors_and_what_was_not_judged(self, tmp_path):
+        report.write(self.FOUND, tmp_path / "found.json")
+        data = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+        assert data["chapters"]["losses"] == data["chapters"]["all"] == report.figures(self.FOUND.judged)
+        assert [m["outcome"] for m in data["mutants"]] == ["killed", "killed", "survived", "equivalent"]
+        assert "diff" in data["mutants"][2]
+        assert data["mutants"][3]["reason"] == "the sign of zero"
+        console = Console(record=True, width=120)
+        report.show(self.FOUND, 2.0, console, diffs=False)
+        assert "66.7%" in (text := console.export_text())
+        assert "untouched twin" in text
+        assert "2.0 mutants" in text
+
+
+def test_equivalents_in_the_file_name_mutants_that_exist():
+    by_module = {}
+    for key in campaign.equivalents():
+        by_module.setdefault(key[0], set()).add(key)
+    for module, keys in by_module.items():
+        assert keys <= {mutant.key for mutant in mutants.mutants_of(module)}
