@@ -21,7 +21,7 @@ from lawbook.tools.refusal import Refusal, require_known
 SOMETIMES = "sometimes: "
 """A deviation that not every seed meets is not strict."""
 
-AUTHORITIES = ("torch", "jax", "numpy")
+AUTHORITIES = ("torch", "jax", "numpy", "transformers")
 """Who says the truth when the reference is on trial, in this order."""
 
 

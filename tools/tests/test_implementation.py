@@ -19,7 +19,7 @@ from lawbook.tools.tests.specimens import adapter, double, implementation, judge
 
 class TestLoading:
     def test_built_in_adapters_and_the_reference_by_name(self):
-        assert implementations.built_in() == ["jax", "numpy", "torch"]
+        assert implementations.built_in() == ["jax", "numpy", "torch", "transformers"]
         assert implementations.load("torch").function("softmax") is not None
         found = implementations.load("reference")
         assert found.function("softmax") is losses.softmax
