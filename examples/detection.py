@@ -1,6 +1,6 @@
 """Train the single-shot detector of chapter detection on drawn fruit: docs/images/detection.png shows what it then finds.
 
-python examples/detection.py [--steps 300] [--seed 0] [--layers torch|reference] [--out docs/images/detection.png]
+python examples/detection.py [--steps 500] [--seed 0] [--layers torch|reference] [--out docs/images/detection.png]
 
 Every picture is drawn anew: none to three bananas and apples, of any size, direction and colour, on meadows of noise, stripes,
 squares and slopes, among rods and blocks that are neither. Network, targets, loss, errors and suppression are the chapter's; the
@@ -247,7 +247,7 @@ def write_png(path: Path, picture: Tensor) -> None:
 def main() -> None:
     """Train, judge on pictures never seen, and draw what is found in some of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--layers", choices=("torch", "reference"), default="torch")
     parser.add_argument("--out", type=Path, default=Path("docs/images/detection.png"))

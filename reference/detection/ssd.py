@@ -245,7 +245,7 @@ def tiny_ssd(
     for block, statistics in zip(params["blocks"], moved["blocks"], strict=True):
         maps.append(downsample_block(maps[-1], block, training, statistics))
     maps.append(adaptive_max_pool2d(maps[-1], 1))
-    anchors = [multibox_prior(*f.shape[2:], s, r) for f, s, r in zip(maps, sizes, ratios, strict=True)]
+    anchors = [multibox_prior(f.shape[2], f.shape[3], s, r) for f, s, r in zip(maps, sizes, ratios, strict=True)]
     scores = [_predicted(f, layer, channels) for f, layer in zip(maps, params["classes"], strict=True)]
     boxes = [
         _predicted(f, layer, box_predictor_channels(count)) for f, layer in zip(maps, params["boxes"], strict=True)

@@ -32,7 +32,7 @@ class RoiLaws(Spec):
     """What holds of both ways to make boxes one size."""
 
     differentiable = ("features",)
-    invalid = (
+    invalid: tuple[Invalid, ...] = (
         Invalid(ValueError, "no bins", features=ones(1, 2, 4, 5), rois=[BOX], output_size=0),
         Invalid(ValueError, "boxes of two images for one", features=ones(1, 2, 4, 5), rois=[BOX, BOX], output_size=2),
         Invalid(ValueError, "boxes of three numbers", features=ones(1, 2, 4, 5), rois=[BOX[:, :3]], output_size=2),
