@@ -183,6 +183,8 @@ class TestRoiPool(RoiLaws):
 
     def test_gradient_is_handed_on_whole(self, impl: Trial, case: Case) -> Any:
         """What flows back to the features adds up to what flowed into the bins that hold elements."""
+        # Where padding is −∞, as it may be, an element of −∞ is no larger.
+        case = case.but(features=torch.where(case.features.isfinite(), case.features, 0))
         spread = impl(case.but(features=torch.ones_like(case.features)))
         weight = case.noise((), 61)
         # What a sum hands back: one number, seen under every index.
