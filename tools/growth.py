@@ -15,7 +15,7 @@ from torch import Generator, Tensor
 
 from lawbook.fixtures.implementation import Implementation, Trial, load
 
-OBJECTS, REPEATS = 20, 5
+OBJECTS, REPEATS = 20, 9
 Clock = Callable[[], float]
 
 

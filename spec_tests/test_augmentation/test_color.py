@@ -19,7 +19,7 @@ def equal(left, right):
     return left.flatten(-3), right.flatten(-3)
 
 
-class ColorLaws:
+class ColorLaws(Spec):
     """Laws of all four adjustments.
 
     Class attributes:
@@ -27,8 +27,8 @@ class ColorLaws:
     """
 
     neutral = 1.0
-    differentiable = ("image",)
-    invalid = (
+    differentiable: tuple[str, ...] = ("image",)
+    invalid: tuple[Invalid, ...] = (
         Invalid(ValueError, "an image of two channels", image=zeros(2, 3, 4), factor=0.5),
         Invalid(ValueError, "an image without channels", image=zeros(3, 4), factor=0.5),
         Invalid(ValueError, "channels that come last", image=zeros(2, 4, 3), factor=0.5),
@@ -66,12 +66,15 @@ class ColorLaws:
 
 
 class StrengthLaws(ColorLaws):
-    """Laws of the three that mix an image with a plainer one.
+    """Laws of the three that mix an image with a plainer one."""
 
-    Methods to define:
-        plain(case): what factor 0 gives.
-        levels(image, factor): lowest and highest level that bytes may become.
-    """
+    def plain(self, case):
+        """What factor 0 gives."""
+        raise NotImplementedError
+
+    def levels(self, image, factor):
+        """Lowest and highest level that bytes may become."""
+        raise NotImplementedError
 
     def test_factor_0_leaves_the_plain_image(self, impl, case):
         """Factor 0 leaves what the image is mixed with."""
@@ -109,7 +112,7 @@ def byte_levels(image, factor, low, high):
     return torch.minimum(*ends).floor(), torch.maximum(*ends).ceil()
 
 
-class TestAdjustBrightness(StrengthLaws, Spec):
+class TestAdjustBrightness(StrengthLaws):
     component = augmentation.adjust_brightness
     cases = domains.adjust_brightness
     extremes = domains.adjust_brightness_extremes
@@ -138,7 +141,7 @@ class TestAdjustBrightness(StrengthLaws, Spec):
         return impl(case, image=bright, factor=2.5), torch.ones_like(bright)
 
 
-class TestAdjustContrast(StrengthLaws, Spec):
+class TestAdjustContrast(StrengthLaws):
     component = augmentation.adjust_contrast
     cases = domains.adjust_contrast
     extremes = domains.adjust_contrast_extremes
@@ -184,7 +187,7 @@ class TestAdjustContrast(StrengthLaws, Spec):
         return equal(y[..., 1:, :, :], impl(case, center="channel")[..., 1:, :, :])
 
 
-class TestAdjustSaturation(StrengthLaws, Spec):
+class TestAdjustSaturation(StrengthLaws):
     component = augmentation.adjust_saturation
     cases = domains.adjust_saturation
     extremes = domains.adjust_saturation_extremes
@@ -232,7 +235,7 @@ class TestAdjustSaturation(StrengthLaws, Spec):
         ]
 
 
-class TestAdjustHue(ColorLaws, Spec):
+class TestAdjustHue(ColorLaws):
     component = augmentation.adjust_hue
     cases = domains.adjust_hue
     extremes = domains.adjust_hue_extremes

@@ -1,5 +1,7 @@
 """Laws of regions cut out of images."""
 
+from typing import Any
+
 import torch
 from torch import ones, tensor, zeros
 
@@ -34,8 +36,14 @@ def outside(arguments, **other):
     return tuple(Invalid(ValueError, what, **{"image": image, **WHOLE, **other, **changes}) for what, changes in wrong)
 
 
-class RegionLaws:
-    """Laws of both crops."""
+class RegionLaws(Spec):
+    """Laws of both crops.
+
+    Class attributes:
+        settings: arguments that are not the region's.
+    """
+
+    settings: dict[str, Any] = {}
 
     def batch(self, case):
         return samples(case, 2)
@@ -84,12 +92,11 @@ class RegionLaws:
         )[2].tolist()
 
 
-class TestCrop(RegionLaws, Spec):
+class TestCrop(RegionLaws):
     component = augmentation.crop
     cases = domains.crop
     differentiable = ("image",)
     declines = {**VIEWS, **MOVED_ONLY}
-    settings = {}
     invalid = outside(WHOLE)
     edges = (
         {"image": zeros(0, 2, 3), "top": 0, "left": 1, "height": 2, "width": 2},
@@ -137,7 +144,7 @@ class TestCrop(RegionLaws, Spec):
             require(same, f"what is left of {box} is said to be in {place} of the region {self.window(case)}")
 
 
-class TestResizedCrop(RegionLaws, Spec):
+class TestResizedCrop(RegionLaws):
     component = augmentation.resized_crop
     cases = domains.resized_crop
     extremes = domains.resized_crop_extremes

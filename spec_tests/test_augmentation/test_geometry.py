@@ -20,7 +20,7 @@ from lawbook.spec_tests.test_augmentation.laws import (
 BOX = tensor([[1.0, 0.0, 3.0, 2.0]])
 
 
-class FlipLaws:
+class FlipLaws(Spec):
     """Laws of both flips; ``axis`` is the one that turns round."""
 
     axis: int
@@ -76,13 +76,13 @@ class FlipLaws:
         return picture(impl(case, boxes=None)).select(self.axis, 0), case.image.select(self.axis, -1)
 
 
-class TestHorizontalFlip(FlipLaws, Spec):
+class TestHorizontalFlip(FlipLaws):
     component = augmentation.horizontal_flip
     cases = domains.horizontal_flip
     axis = -1
 
 
-class TestVerticalFlip(FlipLaws, Spec):
+class TestVerticalFlip(FlipLaws):
     component = augmentation.vertical_flip
     cases = domains.vertical_flip
     axis = -2

@@ -1,6 +1,7 @@
 """Laws of random numbers for augmentation."""
 
 import math
+from typing import Any
 
 import torch
 
@@ -21,9 +22,9 @@ from lawbook.spec_tests.test_augmentation.laws import (
 
 DRAWS = 800
 """Seeds that a law about chance looks at."""
-WIDE = {"height": 10**6, "width": 10**6, "scale": (1e-4, 0.1), "ratio": (1 / 8, 8.0)}
+WIDE: dict[str, Any] = {"height": 10**6, "width": 10**6, "scale": (1e-4, 0.1), "ratio": (1 / 8, 8.0)}
 """A large image and small regions: every one fits, and rounding to whole pixels is far below what chance allows."""
-JITTER = {"brightness": 0.5, "contrast": 2.0, "saturation": 0.25, "hue": 0.5}
+JITTER: dict[str, Any] = {"brightness": 0.5, "contrast": 2.0, "saturation": 0.25, "hue": 0.5}
 
 
 def drawn(impl, arguments):

@@ -224,11 +224,8 @@ class TestFineTuneGroups(Spec):
     def test_head_learns_faster(self, impl, case):
         """The body has the rate that was given, the head factor times as much."""
         (_, slow), (_, fast) = self.groups(impl(case))
-        as_double = {"dtype": torch.float64}
-        return (tensor(slow, **as_double), tensor(fast, **as_double)), (
-            tensor(case.base_lr, **as_double),
-            tensor(case.factor * case.base_lr, **as_double),
-        )
+        rates, expected = (slow, fast), (case.base_lr, case.factor * case.base_lr)
+        return tensor(rates, dtype=torch.float64), tensor(expected, dtype=torch.float64)
 
     def test_published_head_learns_ten_times_faster(self, impl):
         """Note 004's new layer learns ten times as fast as what was trained before, without being told the factor."""

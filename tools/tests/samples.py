@@ -1,6 +1,7 @@
 """Hand-made verdicts for the tests of the reports and the command line."""
 
 import copy
+import signal
 
 
 def law(outcome="pass", cases=25, worst=0.12, reason=None, failure=None, seconds=0.01):
@@ -103,3 +104,8 @@ def every_outcome():
         "bleu": component("sequences", "not_provided", {}),
         "vocab": component("sequences", "not_run", {"agrees_with_reference": law("not_run", 0, None, "not selected")}),
     }
+
+
+def heed_interrupts() -> None:
+    """Called in a child before it begins: what a shell starts in the background ignores interrupts, and so do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -16,6 +16,7 @@ from lawbook.tools import check
 from lawbook.tools.journal import Journal, path_of
 from lawbook.tools.refusal import Refusal
 from lawbook.tools.tests import samples
+from lawbook.tools.tests.samples import heed_interrupts
 
 
 def event(law="agrees_with_reference", outcome="pass", component="softmax"):
@@ -173,7 +174,11 @@ class TestInterrupt:
             sys.exit(check.run(request, Console(width=120)))
         """
         process = subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True, start_new_session=True
+            [sys.executable, "-c", textwrap.dedent(program)],
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            preexec_fn=heed_interrupts,
         )
         for _ in range(600):
             if pids.exists():

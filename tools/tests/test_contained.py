@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lawbook.tools.report.verdict import read
+from lawbook.tools.tests.samples import heed_interrupts
 
 WILD = """
 import ctypes, os, sys, time
@@ -195,6 +196,7 @@ def test_interrupted_run_is_not_green_and_loses_nothing(tmp_path):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env=os.environ,
+        preexec_fn=heed_interrupts,
     )
     journal = tmp_path / "verdict.json.journal"
     while process.poll() is None and not (journal.is_file() and '"law"' in journal.read_text()):
