@@ -1,0 +1,14 @@
+"""What must hold for the training chapter."""
+
+from lawbook.spec_tests.test_training.test_epochs import TestEarlyStopping, TestTrainEpoch
+from lawbook.spec_tests.test_training.test_evaluation import TestEvaluateAccuracy, TestEvaluateLoss
+from lawbook.spec_tests.test_training.test_meters import TestAccumulator, TestTimer
+
+__all__ = [  # noqa: RUF022 (the catalogue's order)
+    "TestAccumulator",
+    "TestTimer",
+    "TestEvaluateAccuracy",
+    "TestEvaluateLoss",
+    "TestTrainEpoch",
+    "TestEarlyStopping",
+]
