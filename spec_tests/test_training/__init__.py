@@ -1,5 +1,6 @@
 """What must hold for the training chapter."""
 
+from lawbook.spec_tests.test_training.test_classifier import TestTrainClassifier
 from lawbook.spec_tests.test_training.test_epochs import TestEarlyStopping, TestTrainEpoch
 from lawbook.spec_tests.test_training.test_evaluation import TestEvaluateAccuracy, TestEvaluateLoss
 from lawbook.spec_tests.test_training.test_meters import TestAccumulator, TestTimer
@@ -10,5 +11,6 @@ __all__ = [  # noqa: RUF022 (the catalogue's order)
     "TestEvaluateAccuracy",
     "TestEvaluateLoss",
     "TestTrainEpoch",
+    "TestTrainClassifier",
     "TestEarlyStopping",
 ]
