@@ -3,7 +3,9 @@
 from lawbook.spec_tests.test_training.test_classifier import TestTrainClassifier
 from lawbook.spec_tests.test_training.test_epochs import TestEarlyStopping, TestTrainEpoch
 from lawbook.spec_tests.test_training.test_evaluation import TestEvaluateAccuracy, TestEvaluateLoss
+from lawbook.spec_tests.test_training.test_language_model import TestTrainLanguageModel
 from lawbook.spec_tests.test_training.test_meters import TestAccumulator, TestTimer
+from lawbook.spec_tests.test_training.test_seq2seq import TestTrainSeq2seq
 
 __all__ = [  # noqa: RUF022 (the catalogue's order)
     "TestAccumulator",
@@ -12,5 +14,7 @@ __all__ = [  # noqa: RUF022 (the catalogue's order)
     "TestEvaluateLoss",
     "TestTrainEpoch",
     "TestTrainClassifier",
+    "TestTrainLanguageModel",
+    "TestTrainSeq2seq",
     "TestEarlyStopping",
 ]
