@@ -1,7 +1,9 @@
-"""Training: what is counted and timed on the way, evaluation, an epoch, and when to stop."""
+"""Training: what is counted and timed on the way, evaluation, an epoch, when to stop, and what is logged and drawn."""
 
+from lawbook.reference.training.curves import learning_curves
 from lawbook.reference.training.epochs import early_stopping, train_epoch
 from lawbook.reference.training.evaluation import evaluate_accuracy, evaluate_loss
+from lawbook.reference.training.logs import log_graph, log_histogram, log_image, log_scalars
 from lawbook.reference.training.meters import accumulator, timer
 
 __all__ = [  # noqa: RUF022 (the catalogue's order)
@@ -11,4 +13,9 @@ __all__ = [  # noqa: RUF022 (the catalogue's order)
     "evaluate_loss",
     "train_epoch",
     "early_stopping",
+    "log_scalars",
+    "log_histogram",
+    "log_image",
+    "log_graph",
+    "learning_curves",
 ]

@@ -1,7 +1,9 @@
 """What must hold for the training chapter."""
 
+from lawbook.spec_tests.test_training.test_curves import TestLearningCurves
 from lawbook.spec_tests.test_training.test_epochs import TestEarlyStopping, TestTrainEpoch
 from lawbook.spec_tests.test_training.test_evaluation import TestEvaluateAccuracy, TestEvaluateLoss
+from lawbook.spec_tests.test_training.test_logs import TestLogGraph, TestLogHistogram, TestLogImage, TestLogScalars
 from lawbook.spec_tests.test_training.test_meters import TestAccumulator, TestTimer
 
 __all__ = [  # noqa: RUF022 (the catalogue's order)
@@ -11,4 +13,9 @@ __all__ = [  # noqa: RUF022 (the catalogue's order)
     "TestEvaluateLoss",
     "TestTrainEpoch",
     "TestEarlyStopping",
+    "TestLogScalars",
+    "TestLogHistogram",
+    "TestLogImage",
+    "TestLogGraph",
+    "TestLearningCurves",
 ]
