@@ -144,6 +144,11 @@ class LawRun:
         self.judged = 0
 
     @property
+    def count(self) -> int:
+        """How many cases are judged."""
+        return max(1, self.settings.count // self.spec_class.cost)
+
+    @property
     def trial(self) -> Trial:
         """The component on trial."""
         return Trial(self.implementation, self.spec_class.name)
@@ -236,7 +241,7 @@ class LawRun:
                 evaluate=self._evaluate_fairly,
                 draw=lambda round_, body: draw(self.spec_class.name, domain, self.settings.seed, round_, body),
                 replay=domain.replayed,
-                budget=self.settings.count // (2 if self.law == "agrees_with_reference" else 5),
+                budget=self.count // (2 if self.law == "agrees_with_reference" else 5),
             )
             case, error = shrinking.smallest(draft, error, seen)
         return Broken(error, case, broken)
@@ -314,7 +319,7 @@ class LawRun:
 
     def _drafts(self, domain: Domain) -> list[Draft]:
         """The drafts of the domain: drawn once, judged by every law of the component."""
-        return drafts(self.spec_class.name, domain, self.settings.seed, self.settings.count)
+        return drafts(self.spec_class.name, domain, self.settings.seed, self.count)
 
     def _failed(self, broken: "Broken") -> LawResult:
         if not self.settings.explain:

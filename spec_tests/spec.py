@@ -88,6 +88,7 @@ class Spec(UniversalLaws):
         low_precisions: dtypes of the low-precision law.
         declines: universal laws that do not apply, each with its reason in words.
         prerequisites: components to look at first when this one fails.
+        cost: how many usual cases one case is worth; so many times fewer are judged, but always one.
     """
 
     component: Callable[..., Any]
@@ -101,6 +102,7 @@ class Spec(UniversalLaws):
     low_precisions: tuple[torch.dtype, ...] = (torch.bfloat16, torch.float16)
     declines: dict[str, str] = {}
     prerequisites: tuple[str, ...] = ()
+    cost: int = 1
 
     name: str
     chapter: str

@@ -157,13 +157,29 @@ def adam(
             raise ValueError(f"betas[{i}] is {beta}, expected at least 0 and below 1")
     check_positive("eps", eps)
     check_rates(lr=lr, weight_decay=weight_decay)
-    beta1, beta2 = betas
     m, v, found = torch.zeros_like(w), torch.zeros_like(w), []
     for t, g in enumerate(steps, 1):
-        d = g if decoupled else g + weight_decay * w
-        m = beta1 * m + (1 - beta1) * d
-        v = beta2 * v + (1 - beta2) * d * d
-        step = m / (1 - beta1**t) / (root(v / (1 - beta2**t)) + eps)
-        w = ((1 - lr * weight_decay) * w if decoupled else w) - lr * step
+        w, m, v = adam_step(w, g, m, v, t, lr, betas, eps, weight_decay, decoupled)
         found.append(w)
     return iterates(found, gradients)
+
+
+def adam_step(
+    w: Tensor,
+    g: Tensor,
+    m: Tensor,
+    v: Tensor,
+    t: int,
+    lr: float = 1e-3,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    decoupled: bool = False,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Step t = 1, 2, … of ``adam``: new weights and both averages, for training whose gradients depend on the weights."""
+    beta1, beta2 = betas
+    d = g if decoupled else g + weight_decay * w
+    m = beta1 * m + (1 - beta1) * d
+    v = beta2 * v + (1 - beta2) * d * d
+    step = m / (1 - beta1**t) / (root(v / (1 - beta2**t)) + eps)
+    return ((1 - lr * weight_decay) * w if decoupled else w) - lr * step, m, v

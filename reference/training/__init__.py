@@ -1,5 +1,6 @@
-"""Training: what is counted and timed on the way, evaluation, an epoch, when to stop, and what is logged and drawn."""
+"""Training: what is counted and timed, evaluation, an epoch, whole trainings, when to stop, and what is logged and drawn."""
 
+from lawbook.reference.training.classifier import train_classifier
 from lawbook.reference.training.curves import learning_curves
 from lawbook.reference.training.epochs import early_stopping, train_epoch
 from lawbook.reference.training.evaluation import evaluate_accuracy, evaluate_loss
@@ -12,6 +13,7 @@ __all__ = [  # noqa: RUF022 (the catalogue's order)
     "evaluate_accuracy",
     "evaluate_loss",
     "train_epoch",
+    "train_classifier",
     "early_stopping",
     "log_scalars",
     "log_histogram",

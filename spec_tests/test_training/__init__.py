@@ -1,5 +1,6 @@
 """What must hold for the training chapter."""
 
+from lawbook.spec_tests.test_training.test_classifier import TestTrainClassifier
 from lawbook.spec_tests.test_training.test_curves import TestLearningCurves
 from lawbook.spec_tests.test_training.test_epochs import TestEarlyStopping, TestTrainEpoch
 from lawbook.spec_tests.test_training.test_evaluation import TestEvaluateAccuracy, TestEvaluateLoss
@@ -12,6 +13,7 @@ __all__ = [  # noqa: RUF022 (the catalogue's order)
     "TestEvaluateAccuracy",
     "TestEvaluateLoss",
     "TestTrainEpoch",
+    "TestTrainClassifier",
     "TestEarlyStopping",
     "TestLogScalars",
     "TestLogHistogram",
