@@ -1,9 +1,11 @@
 """What must hold for the training chapter."""
 
 from lawbook.spec_tests.test_training.test_classifier import TestTrainClassifier
+from lawbook.spec_tests.test_training.test_curves import TestLearningCurves
 from lawbook.spec_tests.test_training.test_epochs import TestEarlyStopping, TestTrainEpoch
 from lawbook.spec_tests.test_training.test_evaluation import TestEvaluateAccuracy, TestEvaluateLoss
 from lawbook.spec_tests.test_training.test_language_model import TestTrainLanguageModel
+from lawbook.spec_tests.test_training.test_logs import TestLogGraph, TestLogHistogram, TestLogImage, TestLogScalars
 from lawbook.spec_tests.test_training.test_meters import TestAccumulator, TestTimer
 from lawbook.spec_tests.test_training.test_seq2seq import TestTrainSeq2seq
 
@@ -17,4 +19,9 @@ __all__ = [  # noqa: RUF022 (the catalogue's order)
     "TestTrainLanguageModel",
     "TestTrainSeq2seq",
     "TestEarlyStopping",
+    "TestLogScalars",
+    "TestLogHistogram",
+    "TestLogImage",
+    "TestLogGraph",
+    "TestLearningCurves",
 ]
