@@ -4,8 +4,10 @@ from lawbook.spec_tests.test_training.test_classifier import TestTrainClassifier
 from lawbook.spec_tests.test_training.test_curves import TestLearningCurves
 from lawbook.spec_tests.test_training.test_epochs import TestEarlyStopping, TestTrainEpoch
 from lawbook.spec_tests.test_training.test_evaluation import TestEvaluateAccuracy, TestEvaluateLoss
+from lawbook.spec_tests.test_training.test_language_model import TestTrainLanguageModel
 from lawbook.spec_tests.test_training.test_logs import TestLogGraph, TestLogHistogram, TestLogImage, TestLogScalars
 from lawbook.spec_tests.test_training.test_meters import TestAccumulator, TestTimer
+from lawbook.spec_tests.test_training.test_seq2seq import TestTrainSeq2seq
 
 __all__ = [  # noqa: RUF022 (the catalogue's order)
     "TestAccumulator",
@@ -14,6 +16,8 @@ __all__ = [  # noqa: RUF022 (the catalogue's order)
     "TestEvaluateLoss",
     "TestTrainEpoch",
     "TestTrainClassifier",
+    "TestTrainLanguageModel",
+    "TestTrainSeq2seq",
     "TestEarlyStopping",
     "TestLogScalars",
     "TestLogHistogram",

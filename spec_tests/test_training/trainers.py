@@ -147,10 +147,10 @@ class Trainer(Spec):
     def require_same(self, got: Trained, expected: Trained, case: Case, what: str) -> None:
         """Require two results to be the same to the last bit."""
         require(
-            _equal(got[1], expected[1]),
+            equal(got[1], expected[1]),
             f"{what} the history is {_shown(got[1])}, expected {_shown(expected[1])} to the last bit",
         )
-        same = _equal(self.answers(got[0], case), self.answers(expected[0], case))
+        same = equal(self.answers(got[0], case), self.answers(expected[0], case))
         require(same, f"{what} the model answers otherwise, though the histories are the same")
 
     def test_inputs_unmodified(self, impl: Trial, case: Case) -> Any:
@@ -206,21 +206,21 @@ class Trainer(Spec):
         """Another seed leads to another history and another model."""
         model, history = self.brief(impl, case)
         other, others = self.result(impl, case, epochs=SHORT, seed=case["seed"] + 1)
-        require(not _equal(history, others), f"with another seed the history is the very same, {_shown(history)}")
+        require(not equal(history, others), f"with another seed the history is the very same, {_shown(history)}")
         # Answers in whole numbers may be the same from models that have hardly begun.
         answers, different = self.answers(model, case), self.answers(other, case)
-        same = bool(floating(answers)) and _equal(answers, different)
+        same = bool(floating(answers)) and equal(answers, different)
         require(not same, "with another seed the model answers the very same")
 
     def test_model_is_in_evaluation_mode(self, impl: Trial, case: Case) -> None:
         """The model says the same every time, whatever stands beside a sample in its batch, and holds no graph."""
         model, _ = self.trained(impl, case, "whole")
         first = self.answers(model, case)
-        require(_equal(first, self.answers(model, case)), "asked the same twice, the model answers otherwise")
+        require(equal(first, self.answers(model, case)), "asked the same twice, the model answers otherwise")
         held = [leaf for leaf in values(first) if isinstance(leaf, Tensor) and leaf.requires_grad]
         require(not held, "the model's answers require a gradient: they hold a graph")
         alone, beside = self.beside(model, case)
-        require(_equal(alone, beside), "what the model says of a sample depends on the others in its batch")
+        require(equal(alone, beside), "what the model says of a sample depends on the others in its batch")
 
     def test_answers_have_the_form_of_the_contract(self, impl: Trial, case: Case) -> None:
         """The model's answers have the shapes and dtypes, and are of the kind, that the contract says."""
@@ -350,12 +350,12 @@ class Trainer(Spec):
             require(file.read() == before, f"a checkpoint {what} is refused, but the file has changed")
 
 
-def _equal(a: Any, b: Any) -> bool:
+def equal(a: Any, b: Any) -> bool:
     """Whether two trees of tensors and numbers are the same to the last bit."""
     if isinstance(a, Tensor):
         return isinstance(b, Tensor) and a.dtype == b.dtype and a.shape == b.shape and torch.equal(a, b)
     if isinstance(a, list | tuple):
-        return isinstance(b, list | tuple) and len(a) == len(b) and all(map(_equal, a, b))
+        return isinstance(b, list | tuple) and len(a) == len(b) and all(map(equal, a, b))
     return bool(a == b)
 
 
