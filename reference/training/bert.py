@@ -55,8 +55,9 @@ def train_bert(
         history: (epochs,) float64: the mean training loss of every epoch.
 
     Raises:
-        ValueError: shapes do not fit, a token or a length is out of range, a row holds no word, there is no row or no epoch;
-            or the checkpoint is damaged, belongs to other data or another seed, or has seen more epochs. It is left as it is.
+        IndexError: a token is out of range.
+        ValueError: shapes do not fit, a length is out of range, a row holds no word, there is no row or no epoch; or the
+            checkpoint is damaged, belongs to other data or another seed, or has seen more epochs. It is left as it is.
         TypeError: ``tokens`` or ``lengths`` hold no whole numbers.
 
     Source: note 004, BERT (train_bert); Devlin et al. 2018, arXiv:1810.04805, §3.1.
@@ -94,7 +95,7 @@ def _words(tokens: Tensor, lengths: Tensor, vocab: int) -> Tensor:
         raise ValueError(f"tokens has shape {tuple(tokens.shape)}, expected at least one row of at least one token")
     check_shape("lengths", lengths, (len(tokens),))
     if not bool(((tokens >= 0) & (tokens < vocab)).all()):
-        raise ValueError(f"tokens holds {int(tokens.min())}..{int(tokens.max())}, expected 0..{vocab - 1}")
+        raise IndexError(f"tokens holds {int(tokens.min())}..{int(tokens.max())}, expected 0..{vocab - 1}")
     if not bool(((lengths >= 1) & (lengths <= tokens.shape[1])).all()):
         raise ValueError(f"lengths holds {lengths.tolist()}, expected 1..{tokens.shape[1]}")
     words = (tokens >= WORD) & (torch.arange(tokens.shape[1]) < lengths[:, None])
