@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lawbook.fixtures.cases.kit import Case, Domain
 from lawbook.fixtures.implementation import Implementation, Trial
+from lawbook.reference import chapter_order
 from lawbook.spec_tests.devices import Device
 from lawbook.spec_tests.judge import Axes, LawBroken
 from lawbook.spec_tests.oracle import Oracle
@@ -215,4 +216,4 @@ def registry() -> dict[str, type[Spec]]:
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         if module.name.rpartition(".")[2].startswith("test_"):
             importlib.import_module(module.name)
-    return dict(_REGISTRY)
+    return dict(sorted(_REGISTRY.items(), key=lambda item: chapter_order(item[1].chapter)))
