@@ -1,7 +1,9 @@
 """What must hold for the training chapter."""
 
+from lawbook.spec_tests.test_training.test_bert import TestTrainBert
 from lawbook.spec_tests.test_training.test_classifier import TestTrainClassifier
 from lawbook.spec_tests.test_training.test_curves import TestLearningCurves
+from lawbook.spec_tests.test_training.test_detector import TestTrainDetector
 from lawbook.spec_tests.test_training.test_epochs import TestEarlyStopping, TestTrainEpoch
 from lawbook.spec_tests.test_training.test_evaluation import TestEvaluateAccuracy, TestEvaluateLoss
 from lawbook.spec_tests.test_training.test_language_model import TestTrainLanguageModel
@@ -18,6 +20,8 @@ __all__ = [  # noqa: RUF022 (the catalogue's order)
     "TestTrainClassifier",
     "TestTrainLanguageModel",
     "TestTrainSeq2seq",
+    "TestTrainDetector",
+    "TestTrainBert",
     "TestEarlyStopping",
     "TestLogScalars",
     "TestLogHistogram",
