@@ -15,7 +15,7 @@ from lawbook.reference import chapter_order
 from lawbook.spec_tests.devices import Device
 from lawbook.spec_tests.judge import Axes, LawBroken
 from lawbook.spec_tests.oracle import Oracle
-from lawbook.spec_tests.universal import UniversalLaws
+from lawbook.spec_tests.universal import UniversalLaws, defaults
 
 __all__ = ["Batch", "Invalid", "Spec", "registry", "require", "skip_case"]
 
@@ -174,6 +174,8 @@ class Spec(UniversalLaws):
             return "the contract asks for first derivatives only"
         if gradients and not implementation.has_gradients:
             return f"{implementation.name} offers no gradients"
+        if law == "defaults_agree" and not defaults(cls.component):
+            return "the contract has no optional argument"
         if law == "samples_independent" and cls.batch is Spec.batch:
             return "the contract has no batch of samples"
         if law == "memory_layout" and implementation.bridge == "dlpack":

@@ -1,6 +1,7 @@
 """The universal laws: what holds for every component, whatever it computes."""
 
 import contextlib
+import inspect
 import itertools
 from typing import Any
 
@@ -32,6 +33,8 @@ class UniversalLaws:
     edges: tuple[dict[str, Any], ...]
     low_precisions: tuple[torch.dtype, ...]
     nan_arguments: tuple[str, ...] | None
+    component: Any
+    declines: dict[str, str]
     rows: Any
     batch: Any
     lacks_dtype: Any
@@ -249,6 +252,18 @@ class UniversalLaws:
                 )
             self.tried += 1
 
+    def test_defaults_agree(self, impl: Trial, case: Case) -> Any:
+        """Optional arguments that are left out count as the contract's defaults."""
+        optional = {name: default for name, default in defaults(self.component).items() if name in case.arguments}
+        # All of them at once, or one alone: whichever the other arguments allow.
+        choices = list(dict.fromkeys([tuple(optional), *((name,) for name in optional)])) if optional else []
+        start = case.seed % max(1, len(choices))
+        for names in choices[start:] + choices[:start]:
+            full = case.but(**{name: optional[name] for name in names})
+            if self.oracle.accepts(full):
+                return self._left_out(impl, full, names)
+        return self.skip
+
     def test_global_state(self, impl: Trial, case: Case) -> Any:
         """Random generators, default dtype and device, grad mode, thread count and the like are left as found."""
         before = globals_guard.capture()
@@ -309,6 +324,33 @@ class UniversalLaws:
         )
         return settle(outcome, kind, got, truth, "", **evidence)
 
+    def _left_out(self, impl: Trial, full: Case, names: tuple[str, ...]) -> float:
+        given = {name: value for name, value in full.arguments.items() if name not in names}
+        what = f"with {' and '.join(names)} left out it is not what the default gives"
+        try:
+            got = impl.call(**given)
+        except Raised as raised:
+            _remember(raised, given)
+            raise
+        try:
+            expected = impl(full)
+        except Raised as raised:
+            _remember(raised, full.arguments)
+            raise
+        if _same(got, expected):
+            return 0.0
+        wide = map_leaves(lambda leaf: leaf.double() if is_floating(leaf) else leaf, expected)
+        try:
+            check_form(got, expected)
+            if "agrees_with_reference" in self.declines:
+                # Chance is the implementation's own, and no reference tells what rounding may do: a seed repeats it.
+                raise LawBroken(what, kind="value", got=got, expected=wide)
+            outcome = compare(got, wide, full.dtype, self.rows(full), self.oracle.value_spread(full))
+            return settle(outcome, "value", got, wide, what)
+        except LawBroken as broken:
+            _remember(broken, given)
+            raise
+
     def _same_again(self, got: Any, case: Case, which: str) -> float:
         return self.oracle.check_like(
             got,
@@ -351,6 +393,17 @@ def _identical(a: Any, b: Any) -> bool:
         nan = a.dtype.kind in "fc"
         return isinstance(b, np.ndarray) and a.dtype == b.dtype and np.array_equal(a, b, equal_nan=nan)
     return a is b or bool(a == b) or (callable(a) and callable(b))
+
+
+def defaults(component: Any) -> dict[str, Any]:
+    """The contract's optional arguments and their defaults."""
+    parameters = inspect.signature(component).parameters.values()
+    return {parameter.name: parameter.default for parameter in parameters if parameter.default is not parameter.empty}
+
+
+def _same(one: Any, other: Any) -> bool:
+    found, wanted = dict(leaves(one)), dict(leaves(other))
+    return found.keys() == wanted.keys() and all(_identical(leaf, wanted[path]) for path, leaf in found.items())
 
 
 def _require_same(given: Any, original: Any, when: str) -> None:

@@ -19,7 +19,7 @@ from lawbook.tools.tests.specimens import adapter, double, implementation, judge
 
 class TestLoading:
     def test_built_in_adapters_and_the_reference_by_name(self):
-        assert implementations.built_in() == ["jax", "numpy", "onnx", "torch", "transformers"]
+        assert implementations.built_in() == ["jax", "keras", "numpy", "onnx", "torch", "transformers"]
         assert implementations.load("torch").function("softmax") is not None
         found = implementations.load("reference")
         assert found.function("softmax") is losses.softmax
@@ -114,7 +114,7 @@ class TestLoading:
             ("some/where", "there is no file"),
             (
                 "pytorch_of_no_one",
-                "neither a built-in adapter (jax, numpy, onnx, torch, transformers, reference), nor a module, nor a file",
+                "neither a built-in adapter (jax, keras, numpy, onnx, torch, transformers, reference), nor a module, nor a file",
             ),
             ("lawbook.nothing", "no implementation 'lawbook.nothing'"),
         ],
@@ -167,6 +167,25 @@ class TestCalls:
     def test_what_is_neither_tensor_nor_number_is_unfit(self, strange):
         with pytest.raises(Unfit, match="expected a tensor, a number, or a structure"):
             trial(f=lambda **_: strange)(self.CASE)
+
+    def test_a_function_that_is_returned_takes_tensors_and_answers_with_tensors(self):
+        seen = []
+
+        def f(**given):
+            def model(x, times):
+                seen.append(type(x))
+                return given["x"] * 0 + x * times
+
+            return model, np.ones(1)
+
+        numpy = adapter(ADAPTER={"bridge": "numpy"}, f=f)
+        x = torch.ones(2)
+        model, one = Trial(numpy, "f").call(x=x)
+        assert torch.equal(model(x, 3), torch.full((2,), 3.0))
+        assert seen == [np.ndarray]
+        assert torch.equal(one, torch.ones(1, dtype=torch.float64))
+        with pytest.raises(Raised, match="TypeError"):
+            model(x)
 
     def test_numbers_strings_none_and_structures_pass(self):
         given = {"a": [1, 2.5, None, True], "b": ("text", torch.ones(1))}

@@ -32,6 +32,10 @@ class TestCounting:
             count = 200
         assert judge(spec(double, numbers), "agrees_with_reference", double, profile=profile).cases == count
 
+    @pytest.mark.parametrize(("cost", "count"), [(1, 25), (12, 2), (1000, 1)])
+    def test_of_what_is_dear_fewer_cases_are_judged(self, cost, count):
+        assert judge(spec(double, numbers, cost=cost), "agrees_with_reference", double).cases == count
+
     def test_cases_that_a_law_skips_do_not_count(self):
         of = spec(double, numbers, test_some=law(lambda self, impl, case: skip_case if case.seed % 2 else None))
         assert 0 < judge(of, "some", double).cases < 25
