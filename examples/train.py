@@ -1,11 +1,14 @@
 """Train what chapter training trains, on tasks that take a minute: docs/training.md tells what they reach.
 
-python examples/train.py digits|stories|dates [--epochs N] [--seed 0] [--layers reference|torch] [--checkpoint FILE]
+python examples/train.py digits|stories|dates|gaps [--epochs N] [--seed 0] [--layers reference|torch] [--checkpoint FILE]
                          [--curve FILE] [--logs FOLDER]
 
 digits    scikit-learn's 1,797 handwritten digits, 500 of them held out                       train_classifier
 stories   sentences that a small grammar makes up, letter by letter                           train_language_model
 dates     "the 3rd of march, 1987" → "1987-03-03", days that were not trained on              train_seq2seq
+gaps      a word of the stories' sentences is hidden, and found from those around it          train_bert
+
+The detector has an example of its own, examples/detection.py.
 
 Ctrl-C leaves the checkpoint of the last finished epoch, and the same command goes on from it. Everything but digits is made up
 here; nothing is downloaded.
@@ -32,7 +35,10 @@ from lawbook.reference.seq2seq import bleu
 Model = Callable[..., Any]
 LAYERS = {
     "reference": ("lawbook.reference.training",),
-    "torch": ("lawbook.fixtures.adapters.torch.trainers", "lawbook.fixtures.adapters.torch.trainers_of_sequences"),
+    "torch": tuple(
+        f"lawbook.fixtures.adapters.torch.{name}"
+        for name in ("trainers", "trainers_of_sequences", "trainers_of_sights")
+    ),
 }
 
 
@@ -184,7 +190,55 @@ def dates() -> Task:
     return Task("train_seq2seq", 25, data, judge)
 
 
-TASKS: dict[str, Callable[[], Task]] = {"digits": digits, "stories": stories, "dates": dates}
+SPECIAL = ("<pad>", "<cls>", "<sep>", "<mask>")
+MASK = SPECIAL.index("<mask>")
+
+
+def gaps() -> Task:
+    """Sentences of the stories, word by word."""
+    texts = [story(Generator().manual_seed(seed), 60_000)[0] for seed in (5, 6)]
+    # Sentences that were not trained on.
+    known = list(dict.fromkeys(texts[0].split(". ")[:-1]))[:1_500]
+    others = [text for text in dict.fromkeys(texts[1].split(". ")[:-1]) if text not in set(known)][:300]
+    words = [*SPECIAL, *sorted({word for text in known for word in text.split()})]
+    places = {word: k for k, word in enumerate(words)}
+    width = 2 + max(len(text.split()) for text in [*known, *others])
+
+    def encoded(texts: list[str]) -> tuple[Tensor, Tensor]:
+        rows = [[1, *(places[word] for word in text.split()), 2] for text in texts]
+        return torch.tensor([row + [0] * (width - len(row)) for row in rows]), torch.tensor([len(row) for row in rows])
+
+    tokens, lengths = encoded(known)
+
+    def judge(model: Model) -> tuple[dict[str, float], str]:
+        asked, ends = encoded(others)
+        verbs = {
+            places[verb]: kind for kind in ("walks", "walk") for phrase in WORDS[kind] for verb in phrase.split()[:1]
+        }
+        places_of_verbs = torch.tensor([[next(k for k, t in enumerate(row) if t in verbs)] for row in asked.tolist()])
+        found = {}
+        anywhere = torch.multinomial((asked > MASK).double(), 1, generator=Generator().manual_seed(7))
+        for name, at in (("verbs", places_of_verbs), ("words", anywhere)):
+            answers = model(asked.scatter(1, at, MASK), ends, at)[:, 0].argmax(1).tolist()
+            found[name] = list(zip(answers, asked.gather(1, at)[:, 0].tolist(), strict=True))
+        scores = {
+            "share of hidden words that are found": sum(a == b for a, b in found["words"]) / len(others),
+            "share of hidden verbs in whose place is a verb of the right number": sum(
+                verbs.get(a) == verbs[b] for a, b in found["verbs"]
+            )
+            / len(others),
+        }
+        lines = []
+        for k in range(6):
+            sentence = [words[token] for token in asked[k, 1 : int(ends[k]) - 1].tolist()]
+            at = int(anywhere[k]) - 1
+            lines.append(f"{' '.join([*sentence[:at], '___', *sentence[at + 1 :]])}: {words[found['words'][k][0]]}")
+        return scores, "\n".join(lines)
+
+    return Task("train_bert", 30, {"tokens": tokens, "lengths": lengths, "vocab": len(words)}, judge)
+
+
+TASKS: dict[str, Callable[[], Task]] = {"digits": digits, "stories": stories, "dates": dates, "gaps": gaps}
 
 
 def trainer(layers: str, name: str) -> Callable[..., tuple[Model, Tensor]]:

@@ -21,7 +21,7 @@ TASK: dict[str, Any] = dict(images=IMAGES, labels=LABELS, epochs=1, seed=0)
 HELD_OUT = 60
 OVERLAP = 0.5
 """From which overlap on an object counts as found."""
-MEAN_OVERLAP = 0.7
+MEAN_OVERLAP = 0.65
 
 
 def held_out(case: Case, n: int, salt: int = 401) -> tuple[Tensor, Tensor]:
@@ -124,8 +124,13 @@ class TestTrainDetector(Trainer):
     def least(self, case: Case) -> Case:
         return case.but(images=case.images[:1], labels=case.labels[:1])
 
+    def test_answers_have_the_form_of_the_contract(self, impl: Trial, case: Case) -> None:
+        """Detections have the contract's shape and dtype, known classes, confidences from 0 to 1, and boxes in order."""
+        # After few epochs nothing may be found, which shows nothing.
+        self.require_form(self.answers(self.trained(impl, case, "whole")[0], case), case)
+
     def test_boxes_lie_where_the_objects_do(self, impl: Trial, case: Case) -> None:
-        """Boxes of objects that are found overlap them by 0.7 and more on average: they are fitted, not roughly there."""
+        """Boxes of objects that are found overlap them by 0.65 and more on average: they are fitted, not roughly there."""
         right, _, objects = self.found(impl, case)
         mean = sum(right) / max(1, len(right))
         require(mean >= MEAN_OVERLAP, f"{len(right)} of {objects} are found, with a mean overlap of {mean:.3f}")
