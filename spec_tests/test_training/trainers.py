@@ -5,7 +5,6 @@ import os
 import pickle
 import shutil
 import tempfile
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from lawbook.fixtures.cases.kit import Case
+from lawbook.fixtures.cases.training_tasks import remembered
 from lawbook.fixtures.implementation import Raised, Trial
 from lawbook.fixtures.tree import floating, values
 from lawbook.reference.modules import load_parameters
@@ -25,9 +25,6 @@ Trained = tuple[Model, Tensor]
 
 SHORT = 3
 """Epochs of trainings that are interrupted, resumed and compared to the last bit: they need not have learned."""
-
-KEPT = 32
-_trained: OrderedDict[Any, Trained] = OrderedDict()
 
 
 class Interrupted(KeyboardInterrupt):
@@ -125,12 +122,9 @@ class Trainer(Spec):
 
     def trained(self, impl: Trial, case: Case, label: str) -> Trained:
         """The result of a training that several laws look at; ``label`` tells a case's trainings apart."""
-        key = (impl._function, self.name, case.seed, case.dtype, label)
-        if key not in _trained:
-            _trained[key] = self.result(impl, case)
-            if len(_trained) > KEPT:
-                _trained.popitem(last=False)
-        return _trained[key]
+        # A script that reproduces a failure calls the function itself, and not a trial of it.
+        key = (getattr(impl, "_function", impl), self.name, case.seed, case.dtype, label)
+        return remembered(key, lambda: self.result(impl, case))
 
     def result(self, impl: Trial, case: Case, **changes: Any) -> Trained:
         """Model and history of a training, in the form of the contract."""
@@ -296,13 +290,11 @@ class Trainer(Spec):
         with tempfile.TemporaryDirectory() as folder:
             path, marker = os.path.join(folder, "checkpoint"), os.path.join(folder, "marker")
             self.result(impl, case, epochs=1, checkpoint=path)
-            with open(path, "rb") as file:
-                whole = file.read()
+            whole = content_of(path)
             wrong = bytearray(whole)
             wrong[len(whole) * 3 // 4] ^= 0x10
             torch.save({"params": Trap(marker)}, path)
-            with open(path, "rb") as file:
-                zipped = file.read()
+            zipped = content_of(path)
             for what, content in {
                 "that is cut in half": whole[: len(whole) // 2],
                 "that lacks its last byte": whole[:-1],
@@ -337,8 +329,7 @@ class Trainer(Spec):
 
     def require_refused(self, impl: Trial, case: Case, path: str, what: str) -> None:
         """Require that a call with the checkpoint raises, and leaves the file as it is."""
-        with open(path, "rb") as file:
-            before = file.read()
+        before = content_of(path)
         try:
             impl(case, checkpoint=path)
         except Raised as raised:
@@ -346,8 +337,14 @@ class Trainer(Spec):
                 raise
         else:
             require(False, f"a checkpoint {what} is taken, expected ValueError (or another exception)")
-        with open(path, "rb") as file:
-            require(file.read() == before, f"a checkpoint {what} is refused, but the file has changed")
+        require(content_of(path) == before, f"a checkpoint {what} is refused, but the file has changed")
+
+
+def content_of(path: str) -> bytes:
+    """What stands in the checkpoint; it must be there."""
+    require(os.path.exists(path), "there is no checkpoint where it was to be written")
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def equal(a: Any, b: Any) -> bool:
