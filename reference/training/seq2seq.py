@@ -83,9 +83,8 @@ def train_seq2seq(
     inputs, targets = teacher_forcing_input(target.long(), BOS), target.long()
 
     def objective(params: Params, rows: Tensor, _: Generator) -> Tensor:
-        scores, _ = seq2seq_decoder(
-            inputs[rows], _decoder(params), _encoded(params, source[rows], source_lengths[rows])
-        )
+        state = _encoded(params, source[rows], source_lengths[rows])
+        scores = seq2seq_decoder(inputs[rows], _decoder(params), state)[0]
         return cross_entropy(scores[inside[rows]], targets[rows][inside[rows]], reduction="none")
 
     params, history = fit(task, params, objective, len(source), RECIPE, epochs, generator, checkpoint, on_epoch)
