@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from xml.sax.saxutils import escape, quoteattr
 
 import torch
@@ -80,9 +80,9 @@ def learning_curves(history: Mapping[str, Tensor], title: str = "Learning curves
         parts.append(f'<g data-name={quoteattr(name)} stroke="{colour}" fill="none" stroke-width="1.5">')
         parts += [_line(stretch, x, y, colour) for stretch in _stretches(values.tolist())]
         parts.append("</g>")
-        at = TOP + 16 * (k + 1)
-        legend.append(f'<line x1="{RIGHT - 24}" x2="{RIGHT - 4}" y1="{at}" y2="{at}" stroke="{colour}"/>')
-        legend.append(f'<text x="{RIGHT - 30}" y="{at + 4}" text-anchor="end">{escape(name)}</text>')
+        height = TOP + 16 * (k + 1)
+        legend.append(f'<line x1="{RIGHT - 24}" x2="{RIGHT - 4}" y1="{height}" y2="{height}" stroke="{colour}"/>')
+        legend.append(f'<text x="{RIGHT - 30}" y="{height + 4}" text-anchor="end">{escape(name)}</text>')
     parts += ['<g class="legend">', *legend, "</g>"]
     stated = {"x-min": x_limits[0], "x-max": x_limits[1], "y-min": y_limits[0], "y-max": y_limits[1]}
     stated |= {"left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM}
@@ -136,7 +136,9 @@ def _stretches(values: list[float]) -> list[list[tuple[int, float]]]:
     return [stretch for stretch in found if stretch]
 
 
-def _line(stretch, x, y, colour) -> str:  # type: ignore[no-untyped-def]
+def _line(
+    stretch: list[tuple[int, float]], x: Callable[[float], float], y: Callable[[float], float], colour: str
+) -> str:
     if len(stretch) == 1:
         ((epoch, value),) = stretch
         return f'<circle cx="{x(epoch)!r}" cy="{y(value)!r}" r="2" fill="{colour}"/>'

@@ -5,6 +5,7 @@ import os
 import struct
 import zlib
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -61,7 +62,8 @@ def graphs(folder):
 
 def records(content):
     """The records of a file, whose check sums must be right."""
-    at, found = 0, []
+    at = 0
+    found: list[bytes] = []
     while at < len(content):
         require(at + 12 <= len(content), f"the file ends within the length of record {len(found)}")
         length, check = struct.unpack_from("<QI", content, at)
@@ -105,7 +107,8 @@ _EIGHT = [_eight(value) for value in range(256)]
 
 def fields(content):
     """(number, kind, value) of a message's fields, in their order."""
-    at, found = 0, []
+    at = 0
+    found: list[tuple] = []
     while at < len(content):
         key, at = _varint(content, at)
         kind = key & 7
@@ -177,14 +180,14 @@ FIGURES = {1: "min", 2: "max", 3: "num", 4: "sum", 5: "sum_squares"}
 
 
 def _histogram(content):
-    found = dict.fromkeys(FIGURES.values(), 0.0) | {"limits": [], "counts": []}
+    found: dict[str, Any] = dict.fromkeys(FIGURES.values(), 0.0) | {"limits": [], "counts": []}
     for number, _, value in fields(content):
         numbers = struct.unpack(f"<{len(value) // 8}d", value)
         if number in FIGURES:
             found[FIGURES[number]] = numbers[0]
         else:
             # One by one or all together: both mean the same.
-            found["limits" if number == 6 else "counts"] += numbers
+            found["limits" if number == 6 else "counts"] += [*numbers]
     return found
 
 
@@ -196,7 +199,7 @@ def _image(content):
 def decode_png(content):
     """(C, H, W) bytes of a PNG of eight bits a channel, not interlaced."""
     require(content[:8] == b"\x89PNG\r\n\x1a\n", f"the picture begins with {content[:8]!r}, which is no PNG")
-    at, data, header = 8, b"", None
+    at, data, header = 8, b"", (0,) * 7
     while at < len(content):
         (length,) = struct.unpack_from(">I", content, at)
         kind, chunk = content[at + 4 : at + 8], content[at + 8 : at + 8 + length]
@@ -217,7 +220,7 @@ def decode_png(content):
 
 
 def _unfiltered(kind, line, above, channels):
-    found = []
+    found: list[int] = []
     for i, byte in enumerate(line):
         left, corner = (found[i - channels], above[i - channels]) if i >= channels else (0, 0)
         guess = left + above[i] - corner
