@@ -90,3 +90,20 @@ def test_an_interrupted_training_goes_on(example, tmp_path, monkeypatch, capsys)
 @pytest.mark.parametrize("name", ["train_classifier", "train_language_model", "train_seq2seq"])
 def test_both_kinds_of_layers_train_everything(example, layers, name):
     assert callable(example.trainer(layers, name))
+
+
+def test_held_out_sentences_are_not_trained_on(example):
+    task = example.gaps()
+    asked = []
+    # A model that writes down what it is asked.
+    task.judge(lambda tokens, lengths, at: asked.append(tokens) or torch.zeros(len(tokens), 1, task.data["vocab"]))
+    trained = {tuple(row) for row in task.data["tokens"].tolist()}
+    assert len(trained) == len(task.data["tokens"]) > 500
+    # One word is hidden when verbs are asked for, another when any word is: together they show most sentences whole.
+    verbs, words = asked
+    assert bool((verbs == example.MASK).sum(1).eq(1).all())
+    assert bool((words == example.MASK).sum(1).eq(1).all())
+    shown = torch.where(verbs == example.MASK, words, verbs)
+    shown = shown[(shown != example.MASK).all(1)]
+    assert len(shown) > 100
+    assert not {tuple(row) for row in shown.tolist()} & trained
