@@ -14,6 +14,7 @@ from lawbook.fixtures.implementation import Implementation, Trial
 from lawbook.spec_tests.devices import Device
 from lawbook.spec_tests.judge import Axes, LawBroken
 from lawbook.spec_tests.oracle import Oracle
+from lawbook.spec_tests.layouts import KINDS
 from lawbook.spec_tests.universal import UniversalLaws
 
 __all__ = ["Batch", "Invalid", "Spec", "registry", "require", "skip_case"]
@@ -86,6 +87,7 @@ class Spec(UniversalLaws):
         extremes: a domain of extreme but legal values with a finite result.
         nan_arguments: arguments in which the nan law hides a nan; None stands for all.
         low_precisions: dtypes of the low-precision law.
+        layouts: of the law of memory layout, of ``layouts.KINDS``.
         declines: universal laws that do not apply, each with its reason in words.
         prerequisites: components to look at first when this one fails.
     """
@@ -99,6 +101,7 @@ class Spec(UniversalLaws):
     extremes: Domain | None = None
     nan_arguments: tuple[str, ...] | None = None
     low_precisions: tuple[torch.dtype, ...] = (torch.bfloat16, torch.float16)
+    layouts: tuple[str, ...] = KINDS
     declines: dict[str, str] = {}
     prerequisites: tuple[str, ...] = ()
 

@@ -4,7 +4,6 @@ import contextlib
 import itertools
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,10 +11,15 @@ from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.implementation import Raised, Trial, copy
 from lawbook.fixtures.tree import floating, is_floating, leaves, map_leaves, ordered, values
 from lawbook.spec_tests import globals_guard
+from lawbook.spec_tests.arguments import remember, require_same, with_nan, within_range
 from lawbook.spec_tests.judge import LawBroken, check_form, compare
-from lawbook.spec_tests.layouts import arranged
+from lawbook.spec_tests.layouts import arrange, arranged
 from lawbook.spec_tests.memory import storage
 from lawbook.spec_tests.oracle import products, settle
+from lawbook.spec_tests.upset import Upset
+
+LONG = 16
+"""Axes longer than this are rare in a domain, and met by all layouts and both half precisions."""
 
 
 class UniversalLaws:
@@ -34,6 +38,7 @@ class UniversalLaws:
     nan_arguments: tuple[str, ...] | None
     rows: Any
     batch: Any
+    layouts: tuple[str, ...]
     lacks_dtype: Any
     refuses_dtype: Any
     name: str
@@ -64,16 +69,17 @@ class UniversalLaws:
         """The arguments are as they were after the call."""
         given = copy(case.arguments)
         impl.call_with(given)
-        _require_same(given, case.arguments, "after the call")
+        require_same(given, case.arguments, "after the call")
 
     def test_repeated_calls_agree(self, impl: Trial, case: Case) -> Any:
-        """The same input gives the same result again, also after another input in between."""
+        """The same input gives the same result again, also after another input in between, and so its gradient."""
         first, second = impl(case), impl(case)
         other = map_leaves(lambda leaf: leaf.flip(-1) if is_floating(leaf) and leaf.ndim else leaf, case.arguments)
         # The other input may be illegal; what counts is the answer to the legal one afterwards.
         with contextlib.suppress(Raised):
             impl.call(**other)
         third = impl(case)
+        self._backward_after(impl, case, other)
         self._same_again(first, case, "first")
         self._same_again(second, case, "second")
         wide = map_leaves(lambda leaf: leaf.double() if is_floating(leaf) else leaf, second)
@@ -82,17 +88,55 @@ class UniversalLaws:
         return settle(outcome, "repeat", third, wide, "at the third call, after another input,")
 
     def test_memory_layout(self, impl: Trial, case: Case) -> Any:
-        """Strides, offset and expansion of the arguments do not matter."""
-        case, given, kind = arranged(case)
+        """Strides, offset and expansion of the arguments do not matter, nor do those of cotangents to gradients."""
+        kinds = [self.layouts[case.seed % len(self.layouts)]]
+        if max((size for leaf in values(case.arguments) for size in getattr(leaf, "shape", ())), default=0) > LONG:
+            # There are few long axes, and blocks and their rests are met on them alone.
+            kinds += [kind for kind in self.layouts if kind not in (*kinds, "expanded")]
+        return max(self._laid_out(impl, case, kind) for kind in kinds)
+
+    def _laid_out(self, impl: Trial, plain: Case, kind: str) -> float:
+        case, given = arranged(plain, kind)
         got = impl.call_with(given)[1]
-        return self.oracle.check_like(
-            got,
-            case,
-            self.oracle.value(case),
-            self.oracle.value_spread(case),
-            self.rows(case),
-            f"with {kind} arguments",
-        )
+        what = f"with {kind} arguments"
+        truth, spread = self.oracle.value(case), self.oracle.value_spread(case)
+        share = self.oracle.check_like(got, case, truth, spread, self.rows(case), what)
+        if kind == "expanded":
+            return share
+        return max(share, self._gradient_under(impl, plain, what, lambda leaf: arrange(leaf, kind)))
+
+    def _backward_after(self, impl: Trial, case: Case, other: dict[str, Any]) -> None:
+        """The gradient is that of the call it belongs to, whatever was computed between the call and its backward pass."""
+
+        def compute(trial: Trial) -> None:
+            # What comes between is recorded too: only then does it leave anything behind for a backward pass.
+            given = copy(other)
+            for name in self.differentiable:
+                for leaf in filter(is_floating, values(given.get(name))):
+                    leaf.requires_grad_(True)
+            with contextlib.suppress(Raised), torch.enable_grad():
+                trial.call_with(given)
+
+        self._gradient_under(impl, case, "with another call before the backward pass", between=compute)
+
+    def _gradient_under(self, impl: Trial, case: Case, what: str, *how: Any, **more: Any) -> float:
+        """The law of the gradient once more, under other circumstances; 0 where it does not apply or cannot be upset."""
+        implementation = impl.implementation
+        foreign = implementation.bridge != "torch" or implementation.vjp is not None
+        if foreign or type(self).inapplicable("gradient_agrees", implementation):  # type: ignore[attr-defined]
+            return 0.0
+        try:
+            found = self.test_gradient_agrees(Upset(impl, *how, **more), case)
+        except (LawBroken, Raised) as broken:
+            try:
+                self.test_gradient_agrees(impl, case)
+            except (LawBroken, Raised):
+                # It is wrong under any circumstances: that is for the law of the gradient to say.
+                return 0.0
+            if isinstance(broken, LawBroken):
+                broken.args = (f"{broken.args[0]} {what}".strip(),)
+            raise
+        return found if isinstance(found, float) else 0.0
 
     def test_no_aliasing(self, impl: Trial, case: Case) -> Any:
         """The result shares no memory with an argument."""
@@ -145,7 +189,7 @@ class UniversalLaws:
         if not dtypes:
             return self.skip
         dtype = dtypes[case.seed % len(dtypes)]
-        low = case.memo.setdefault(("low", dtype), _within_range(case, dtype).to(dtype))
+        low = case.memo.setdefault(("low", dtype), within_range(case, dtype).to(dtype))
         what = f"in {str(dtype).removeprefix('torch.')}"
         if self.refuses_dtype(impl, dtype):
             return self._refused(impl, low, what)
@@ -179,7 +223,7 @@ class UniversalLaws:
 
     def test_nan_not_hidden(self, impl: Trial, case: Case) -> Any:
         """A nan among the inputs shows in the result exactly where it must."""
-        spoiled = _with_nan(case, self.nan_arguments)
+        spoiled = with_nan(case, self.nan_arguments)
         if spoiled is None:
             return self.skip
         try:
@@ -220,7 +264,7 @@ class UniversalLaws:
                 if self.differentiable and impl.implementation.has_gradients:
                     worst = max(worst, self._gradient(impl, case, second=False) or 0.0)
             except (LawBroken, Raised) as broken:
-                _remember(broken, case.arguments)
+                remember(broken, case.arguments)
                 raise
             self.tried += 1
         return worst
@@ -236,9 +280,9 @@ class UniversalLaws:
                 if not isinstance(raised.error, Exception):
                     raise
                 try:
-                    _require_same(given, case.arguments, "after the refused call")
+                    require_same(given, case.arguments, "after the refused call")
                 except LawBroken as broken:
-                    _remember(broken, case.arguments)
+                    remember(broken, case.arguments)
                     raise
             else:
                 raise LawBroken(
@@ -280,6 +324,8 @@ class UniversalLaws:
         wrt = tuple(name for name in self.differentiable if name in case.arguments)
         truth = self.oracle.gradient(case, wrt, second)
         result, got = products(impl, case, wrt, second)
+        if not second:
+            self._recorded(result, case)
         contract = map_leaves(lambda leaf: leaf.to(case.dtype) if is_floating(leaf) else leaf, truth)
         kind = "second_derivative" if second else "gradient"
         evidence = {
@@ -309,6 +355,11 @@ class UniversalLaws:
         )
         return settle(outcome, kind, got, truth, "", **evidence)
 
+    def _recorded(self, result: Any, case: Case) -> None:
+        """The value is the same while gradients are recorded, where other code runs as a rule."""
+        truth, spread = self.oracle.value(case), self.oracle.value_spread(case)
+        self.oracle.check_like(result, case, truth, spread, self.rows(case), "while gradients are recorded")
+
     def _same_again(self, got: Any, case: Case, which: str) -> float:
         return self.oracle.check_like(
             got,
@@ -318,65 +369,3 @@ class UniversalLaws:
             self.rows(case),
             f"at the {which} call on the same input",
         )
-
-
-def _within_range(case: Case, dtype: torch.dtype) -> Case:
-    """For float16, larger inputs scaled down to 16: whether a partial sum passes 65,504 is a matter of its order."""
-    if dtype != torch.float16:
-        return case
-
-    def scale(leaf: Any) -> Any:
-        if not is_floating(leaf) or not leaf.numel():
-            return leaf
-        largest = float(torch.where(torch.isfinite(leaf), leaf.abs(), 0.0).max())
-        return leaf * (16 / largest) if largest > 16 else leaf
-
-    return case.but(**map_leaves(scale, case.arguments))
-
-
-def _remember(broken: Exception, arguments: dict[str, Any]) -> None:
-    if isinstance(broken, LawBroken):
-        broken.evidence["case"] = arguments
-    else:
-        broken.arguments = arguments  # type: ignore[attr-defined]
-
-
-def _identical(a: Any, b: Any) -> bool:
-    if isinstance(a, Tensor):
-        if not isinstance(b, Tensor) or a.shape != b.shape or a.dtype != b.dtype:
-            return False
-        return bool(((a == b) | ((a != a) & (b != b))).all())
-    if isinstance(a, np.ndarray):
-        # Text and objects are no numbers and hold no nan.
-        nan = a.dtype.kind in "fc"
-        return isinstance(b, np.ndarray) and a.dtype == b.dtype and np.array_equal(a, b, equal_nan=nan)
-    return a is b or bool(a == b) or (callable(a) and callable(b))
-
-
-def _require_same(given: Any, original: Any, when: str) -> None:
-    before, now = dict(leaves(original)), dict(leaves(given))
-    if before.keys() != now.keys():
-        raise LawBroken(f"the arguments hold other parts {when}", kind="modified")
-    for path, leaf in before.items():
-        if not _identical(leaf, now[path]):
-            raise LawBroken(f"{path} was changed: {when} it is another", kind="modified", got=now[path], expected=leaf)
-
-
-def _with_nan(case: Case, among: tuple[str, ...] | None) -> Case | None:
-    """The case with one nan in one floating argument; None without floating elements."""
-    chosen_arguments = case.arguments if among is None else {name: case[name] for name in among}
-    places = [path for path, leaf in leaves(chosen_arguments) if is_floating(leaf) and leaf.numel()]
-    if not places:
-        return None
-    target = iter(leaves(case.arguments))
-    chosen = places[case.seed % len(places)]
-
-    def spoil(leaf: Any) -> Any:
-        path, _ = next(target)
-        if path != chosen:
-            return leaf
-        spoiled = leaf.clone(memory_format=torch.contiguous_format)
-        spoiled.view(-1)[case.seed // 7 % leaf.numel()] = torch.nan
-        return spoiled
-
-    return case.but(**map_leaves(spoil, case.arguments))
