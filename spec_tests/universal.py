@@ -104,12 +104,17 @@ class UniversalLaws:
         what = f"with {kind} arguments"
         truth, spread = self.oracle.value(case), self.oracle.value_spread(case)
         share = self.oracle.check_like(got, case, truth, spread, self.rows(case), what)
-        if kind == "expanded":
+        first = kind == self.layouts[plain.seed % len(self.layouts)]
+        if kind == "expanded" or not first or plain.seed // 4 % 2:
             return share
         return max(share, self._gradient_under(impl, plain, what, lambda leaf: arrange(leaf, kind)))
 
     def _backward_after(self, impl: Trial, case: Case, other: dict[str, Any]) -> None:
         """The gradient is that of the call it belongs to, whatever was computed between the call and its backward pass."""
+
+        if case.seed % 3:
+            # What is kept from call to call is kept in every case.
+            return
 
         def compute(trial: Trial) -> None:
             # What comes between is recorded too: only then does it leave anything behind for a backward pass.
@@ -203,9 +208,10 @@ class UniversalLaws:
             return self._refused(impl, low, what)
         try:
             got = impl(low)
-            return self.oracle.check_like(
+            share = self.oracle.check_like(
                 got, low, self.oracle.value(low), self.oracle.value_spread(low), self.rows(low), what
             )
+            return max(share, 0.0 if case.seed // 2 % 3 else self._gradient_under(impl, low, what))
         except LawBroken as broken:
             broken.evidence["case"] = low.arguments
             if broken.evidence.get("only_dtype"):
