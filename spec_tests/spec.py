@@ -13,8 +13,8 @@ from lawbook.fixtures.cases.kit import Case, Domain
 from lawbook.fixtures.implementation import Implementation, Trial
 from lawbook.spec_tests.devices import Device
 from lawbook.spec_tests.judge import Axes, LawBroken
-from lawbook.spec_tests.oracle import Oracle
 from lawbook.spec_tests.layouts import KINDS
+from lawbook.spec_tests.oracle import Oracle
 from lawbook.spec_tests.universal import UniversalLaws
 
 __all__ = ["Batch", "Invalid", "Spec", "registry", "require", "skip_case"]
