@@ -41,7 +41,7 @@ def log_softmax(x, dim):
         return z - np.log(np.exp(z).sum(axis=dim, keepdims=True)) if x.ndim else z
 
 
-def reduce(loss, reduction):
+def reduce(loss, reduction="mean"):
     need(reduction in ("mean", "sum", "none"), f"unknown reduction {reduction}")
     if reduction == "none":
         return loss.copy()

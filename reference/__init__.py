@@ -1,0 +1,34 @@
+"""The reference: every component of the catalogue, a module or package a chapter, in the order the notes teach them."""
+
+CHAPTERS = (
+    "tensors",
+    "autograd",
+    "data",
+    "optimization",
+    "losses",
+    "activations",
+    "generalization",
+    "initialization",
+    "modules",
+    "convolution",
+    "pooling",
+    "normalization",
+    "cnn",
+    "parallelism",
+    "augmentation",
+    "detection",
+    "segmentation",
+    "style_transfer",
+    "sequences",
+    "recurrent",
+    "seq2seq",
+    "attention",
+    "transformer",
+    "bert",
+    "training",
+)
+
+
+def chapter_order(chapter: str) -> tuple[int, str]:
+    """Where a chapter stands among the others: as the notes teach them, then a third party's own by name."""
+    return (CHAPTERS.index(chapter) if chapter in CHAPTERS else len(CHAPTERS), chapter)

@@ -1,5 +1,6 @@
 """Arguments altered for a law, and whether they are as they were."""
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -73,3 +74,15 @@ def with_nan(case: Case, among: tuple[str, ...] | None) -> Case | None:
         return spoiled
 
     return case.but(**map_leaves(spoil, case.arguments))
+
+
+def defaults(component: Any) -> dict[str, Any]:
+    """The contract's optional arguments and their defaults."""
+    parameters = inspect.signature(component).parameters.values()
+    return {parameter.name: parameter.default for parameter in parameters if parameter.default is not parameter.empty}
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two trees hold the same leaves in the same places."""
+    found, wanted = dict(leaves(one)), dict(leaves(other))
+    return found.keys() == wanted.keys() and all(_identical(leaf, wanted[path]) for path, leaf in found.items())

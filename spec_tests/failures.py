@@ -64,7 +64,7 @@ def describe(run: "LawRun", error: Exception, case: Case, seen: list[Case]) -> F
     """The failure of a law on its smallest case."""
     spec = run.spec_class
     evidence = dict(getattr(error, "evidence", {}))
-    arguments = evidence.pop("case", None) or case.arguments
+    arguments = evidence.pop("case", None) or getattr(error, "arguments", None) or case.arguments
     headline, kind = _headline(error, evidence)
     # An exception is its own explanation.
     diagnosis = Diagnosis(1, 1, None) if isinstance(error, Raised) else diagnose(run, seen or [case])

@@ -25,6 +25,14 @@ class Oracle:
         # Cases are kept by name: another component of the same name must not meet this one's truths.
         self._key = (component, authority.name if authority else "reference")
 
+    def accepts(self, case: Case) -> bool:
+        """Whether the reference takes these arguments."""
+        try:
+            self._plain(case)
+        except Exception:
+            return False
+        return True
+
     def form(self, case: Case) -> Any:
         """The reference's own result in the working dtype: structure, shapes and dtypes are the contract's."""
         return self._kept(case, "form", lambda: self._plain(case))

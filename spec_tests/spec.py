@@ -11,6 +11,8 @@ from torch import Tensor
 
 from lawbook.fixtures.cases.kit import Case, Domain
 from lawbook.fixtures.implementation import Implementation, Trial
+from lawbook.reference import chapter_order
+from lawbook.spec_tests.arguments import defaults
 from lawbook.spec_tests.devices import Device
 from lawbook.spec_tests.judge import Axes, LawBroken
 from lawbook.spec_tests.layouts import KINDS
@@ -174,6 +176,8 @@ class Spec(UniversalLaws):
             return "the contract asks for first derivatives only"
         if gradients and not implementation.has_gradients:
             return f"{implementation.name} offers no gradients"
+        if law == "defaults_agree" and not defaults(cls.component):
+            return "the contract has no optional argument"
         if law == "samples_independent" and cls.batch is Spec.batch:
             return "the contract has no batch of samples"
         if law == "memory_layout" and implementation.bridge == "dlpack":
@@ -216,4 +220,4 @@ def registry() -> dict[str, type[Spec]]:
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         if module.name.rpartition(".")[2].startswith("test_"):
             importlib.import_module(module.name)
-    return dict(_REGISTRY)
+    return dict(sorted(_REGISTRY.items(), key=lambda item: chapter_order(item[1].chapter)))

@@ -11,22 +11,14 @@ from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.implementation import Raised, Trial, copy
 from lawbook.fixtures.tree import floating, is_floating, leaves, map_leaves, ordered, values
 from lawbook.spec_tests import globals_guard
-from lawbook.spec_tests.arguments import remember, require_same, with_nan, within_range
+from lawbook.spec_tests.arguments import defaults, remember, require_same, same, with_nan, within_range
 from lawbook.spec_tests.judge import LawBroken, check_form, compare
-from lawbook.spec_tests.layouts import arrange, arranged
 from lawbook.spec_tests.memory import storage
 from lawbook.spec_tests.oracle import products, settle
-from lawbook.spec_tests.upset import Upset
-
-LONG = 16
-"""Axes longer than this are rare, and the ends of blocks are met on them alone: every layout and half precision sees them."""
+from lawbook.spec_tests.upset import Circumstances, is_long
 
 
-def _is_long(case: Case) -> bool:
-    return max((size for leaf in values(case.arguments) for size in getattr(leaf, "shape", ())), default=0) > LONG
-
-
-class UniversalLaws:
+class UniversalLaws(Circumstances):
     """Laws that every Spec inherits. ``impl`` is the component on trial, ``case`` one input."""
 
     # What a Spec declares and a trial sets; see there.
@@ -40,6 +32,8 @@ class UniversalLaws:
     edges: tuple[dict[str, Any], ...]
     low_precisions: tuple[torch.dtype, ...]
     nan_arguments: tuple[str, ...] | None
+    component: Any
+    declines: dict[str, str]
     rows: Any
     batch: Any
     layouts: tuple[str, ...]
@@ -94,57 +88,9 @@ class UniversalLaws:
     def test_memory_layout(self, impl: Trial, case: Case) -> Any:
         """Strides, offset and expansion of the arguments do not matter, nor do those of cotangents to gradients."""
         kinds = [self.layouts[case.seed % len(self.layouts)]]
-        if _is_long(case):
+        if is_long(case):
             kinds += [kind for kind in self.layouts if kind not in (*kinds, "expanded")]
         return max(self._laid_out(impl, case, kind) for kind in kinds)
-
-    def _laid_out(self, impl: Trial, plain: Case, kind: str) -> float:
-        case, given = arranged(plain, kind)
-        got = impl.call_with(given)[1]
-        what = f"with {kind} arguments"
-        truth, spread = self.oracle.value(case), self.oracle.value_spread(case)
-        share = self.oracle.check_like(got, case, truth, spread, self.rows(case), what)
-        first = kind == self.layouts[plain.seed % len(self.layouts)]
-        if kind == "expanded" or not first or plain.seed // 4 % 2:
-            return share
-        return max(share, self._gradient_under(impl, plain, what, lambda leaf: arrange(leaf, kind)))
-
-    def _backward_after(self, impl: Trial, case: Case, other: dict[str, Any]) -> None:
-        """The gradient is that of the call it belongs to, whatever was computed between the call and its backward pass."""
-
-        if case.seed % 3:
-            # What is kept from call to call is kept in every case.
-            return
-
-        def compute(trial: Trial) -> None:
-            # What comes between is recorded too: only then does it leave anything behind for a backward pass.
-            given = copy(other)
-            for name in self.differentiable:
-                for leaf in filter(is_floating, values(given.get(name))):
-                    leaf.requires_grad_(True)
-            with contextlib.suppress(Raised), torch.enable_grad():
-                trial.call_with(given)
-
-        self._gradient_under(impl, case, "with another call before the backward pass", between=compute)
-
-    def _gradient_under(self, impl: Trial, case: Case, what: str, *how: Any, **more: Any) -> float:
-        """The law of the gradient once more, under other circumstances; 0 where it does not apply or cannot be upset."""
-        implementation = impl.implementation
-        foreign = implementation.bridge != "torch" or implementation.vjp is not None
-        if foreign or type(self).inapplicable("gradient_agrees", implementation):  # type: ignore[attr-defined]
-            return 0.0
-        try:
-            found = self.test_gradient_agrees(Upset(impl, *how, **more), case)
-        except (LawBroken, Raised) as broken:
-            try:
-                self.test_gradient_agrees(impl, case)
-            except (LawBroken, Raised):
-                # It is wrong under any circumstances: that is for the law of the gradient to say.
-                return 0.0
-            if isinstance(broken, LawBroken):
-                broken.args = (f"{broken.args[0]} {what}".strip(),)
-            raise
-        return found if isinstance(found, float) else 0.0
 
     def test_no_aliasing(self, impl: Trial, case: Case) -> Any:
         """The result shares no memory with an argument."""
@@ -196,7 +142,7 @@ class UniversalLaws:
         dtypes = [dtype for dtype in self.low_precisions if impl.implementation.has_dtype(dtype)]
         if not dtypes:
             return self.skip
-        chosen = dtypes if _is_long(case) else [dtypes[case.seed % len(dtypes)]]
+        chosen = dtypes if is_long(case) else [dtypes[case.seed % len(dtypes)]]
         shares = [self._in_precision(impl, case, dtype) for dtype in chosen]
         judged = [share for share in shares if share is not self.skip]
         return max(judged) if judged else self.skip
@@ -211,7 +157,7 @@ class UniversalLaws:
             share = self.oracle.check_like(
                 got, low, self.oracle.value(low), self.oracle.value_spread(low), self.rows(low), what
             )
-            return max(share, 0.0 if case.seed // 2 % 3 else self._gradient_under(impl, low, what))
+            return max(share, 0.0 if case.seed // 2 % 3 else self._gradient_under(impl, low, what, usual=case))
         except LawBroken as broken:
             broken.evidence["case"] = low.arguments
             if broken.evidence.get("only_dtype"):
@@ -307,6 +253,18 @@ class UniversalLaws:
                 )
             self.tried += 1
 
+    def test_defaults_agree(self, impl: Trial, case: Case) -> Any:
+        """Optional arguments that are left out count as the contract's defaults."""
+        optional = {name: default for name, default in defaults(self.component).items() if name in case.arguments}
+        # All of them at once, or one alone: whichever the other arguments allow.
+        choices = list(dict.fromkeys([tuple(optional), *((name,) for name in optional)])) if optional else []
+        start = case.seed % max(1, len(choices))
+        for names in choices[start:] + choices[:start]:
+            full = case.but(**{name: optional[name] for name in names})
+            if self.oracle.accepts(full):
+                return self._left_out(impl, full, names)
+        return self.skip
+
     def test_global_state(self, impl: Trial, case: Case) -> Any:
         """Random generators, default dtype and device, grad mode, thread count and the like are left as found."""
         before = globals_guard.capture()
@@ -369,10 +327,32 @@ class UniversalLaws:
         )
         return settle(outcome, kind, got, truth, "", **evidence)
 
-    def _recorded(self, result: Any, case: Case) -> None:
-        """The value is the same while gradients are recorded, where other code runs as a rule."""
-        truth, spread = self.oracle.value(case), self.oracle.value_spread(case)
-        self.oracle.check_like(result, case, truth, spread, self.rows(case), "while gradients are recorded")
+    def _left_out(self, impl: Trial, full: Case, names: tuple[str, ...]) -> float:
+        given = {name: value for name, value in full.arguments.items() if name not in names}
+        what = f"with {' and '.join(names)} left out it is not what the default gives"
+        try:
+            got = impl.call(**given)
+        except Raised as raised:
+            remember(raised, given)
+            raise
+        try:
+            expected = impl(full)
+        except Raised as raised:
+            remember(raised, full.arguments)
+            raise
+        if same(got, expected):
+            return 0.0
+        wide = map_leaves(lambda leaf: leaf.double() if is_floating(leaf) else leaf, expected)
+        try:
+            check_form(got, expected)
+            if "agrees_with_reference" in self.declines:
+                # Chance is the implementation's own, and no reference tells what rounding may do: a seed repeats it.
+                raise LawBroken(what, kind="value", got=got, expected=wide)
+            outcome = compare(got, wide, full.dtype, self.rows(full), self.oracle.value_spread(full))
+            return settle(outcome, "value", got, wide, what)
+        except LawBroken as broken:
+            remember(broken, given)
+            raise
 
     def _same_again(self, got: Any, case: Case, which: str) -> float:
         return self.oracle.check_like(

@@ -11,6 +11,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from lawbook.reference import chapter_order
 from lawbook.tools.refusal import require_known
 
 Registry = dict[str, Any]
@@ -36,7 +37,7 @@ def chosen(specs: Registry, chapters: Sequence[str] = ()) -> list[tuple[str, Any
     """Components of the chapters (of all, when none is named), chapter by chapter."""
     check_selection(specs, chapters)
     found = [(name, spec) for name, spec in specs.items() if not chapters or spec.chapter in chapters]
-    return sorted(found, key=lambda item: (item[1].chapter, item[0]))
+    return sorted(found, key=lambda item: (chapter_order(item[1].chapter), item[0]))
 
 
 def signature(spec: Any) -> str:

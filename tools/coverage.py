@@ -13,6 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from lawbook.reference import chapter_order
 from lawbook.tools import catalogue, check
 from lawbook.tools.refusal import Refusal
 from lawbook.tools.report import summary
@@ -166,7 +167,7 @@ def table(figures: dict[str, Any]) -> Table:
     headings = ("chapter", "provided", "laws", "reference\nlines", "\nbranches", f"{name}\nlines", "\nbranches")
     for heading in headings:
         grid.add_column(heading, justify="left" if heading == "chapter" else "right", no_wrap=True)
-    for chapter, row in sorted(figures["chapters"].items()):
+    for chapter, row in sorted(figures["chapters"].items(), key=lambda item: chapter_order(item[0])):
         shares = [
             share(row[side][kind]) if row[side] else "–"
             for side in ("reference", "implementation")

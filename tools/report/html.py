@@ -6,6 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from lawbook.reference import chapter_order
 from lawbook.tools.report import summary
 from lawbook.tools.report.terminal import plural, words
 from lawbook.tools.report.verdict import FAILING, JUDGED, Verdict, arguments, figure
@@ -73,7 +74,7 @@ def labels(verdicts: Sequence[Verdict]) -> list[str]:
 def tree(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
     """Chapters → components → laws; every node holds one entry a verdict, None where the verdict lacks it."""
     by_chapter = [{row.chapter: row for row in summary.rows(verdict)} for verdict in verdicts]
-    chapters = sorted({chapter for found in by_chapter for chapter in found})
+    chapters = sorted({chapter for found in by_chapter for chapter in found}, key=chapter_order)
     members: dict[str, set[str]] = {chapter: set() for chapter in chapters}
     for verdict in verdicts:
         for name, component in verdict["components"].items():

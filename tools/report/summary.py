@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
+from lawbook.reference import chapter_order
 from lawbook.tools.report.verdict import FAILING, JUDGED, Verdict, number
 
 
@@ -55,11 +56,11 @@ def _larger(a: float | None, b: float | None) -> float | None:
 
 
 def rows(verdict: Verdict) -> list[Row]:
-    """One row a chapter, in order of name."""
+    """One row a chapter, in the order they are taught."""
     chapters: dict[str, Row] = {}
     for component in verdict["components"].values():
         chapters.setdefault(component["chapter"], Row(component["chapter"])).add(component)
-    return [chapters[name] for name in sorted(chapters)]
+    return [chapters[name] for name in sorted(chapters, key=chapter_order)]
 
 
 def total(verdict: Verdict) -> Row:

@@ -41,7 +41,7 @@ class TestFile:
             with pytest.raises(BadExpected, match="cannot read the expected failures"):
                 read_expected(path)
 
-    @pytest.mark.parametrize("adapter", ["torch", "jax", "numpy", "onnx", "transformers"])
+    @pytest.mark.parametrize("adapter", ["torch", "jax", "numpy", "keras", "onnx", "transformers"])
     def test_what_comes_with_an_adapter_names_components_and_laws_that_exist(self, adapter):
         specs = load()
         for component, laws in shipped(adapter).items():

@@ -19,7 +19,7 @@ from lawbook.tools.tests.specimens import adapter, double, implementation, judge
 
 class TestLoading:
     def test_built_in_adapters_and_the_reference_by_name(self):
-        assert implementations.built_in() == ["jax", "numpy", "onnx", "torch", "transformers"]
+        assert implementations.built_in() == ["jax", "keras", "numpy", "onnx", "torch", "transformers"]
         assert implementations.load("torch").function("softmax") is not None
         found = implementations.load("reference")
         assert found.function("softmax") is losses.softmax
@@ -114,7 +114,7 @@ class TestLoading:
             ("some/where", "there is no file"),
             (
                 "pytorch_of_no_one",
-                "neither a built-in adapter (jax, numpy, onnx, torch, transformers, reference), nor a module, nor a file",
+                "neither a built-in adapter (jax, keras, numpy, onnx, torch, transformers, reference), nor a module, nor a file",
             ),
             ("lawbook.nothing", "no implementation 'lawbook.nothing'"),
         ],
