@@ -89,6 +89,7 @@ class Spec(UniversalLaws):
         extremes: a domain of extreme but legal values with a finite result.
         nan_arguments: arguments in which the nan law hides a nan; None stands for all.
         low_precisions: dtypes of the low-precision law.
+        low_gradients: whether that law judges gradients too: where nobody's own algorithm overflows or underflows.
         layouts: of the law of memory layout, of ``layouts.KINDS``.
         declines: universal laws that do not apply, each with its reason in words.
         prerequisites: components to look at first when this one fails.
@@ -103,6 +104,7 @@ class Spec(UniversalLaws):
     extremes: Domain | None = None
     nan_arguments: tuple[str, ...] | None = None
     low_precisions: tuple[torch.dtype, ...] = (torch.bfloat16, torch.float16)
+    low_gradients: bool = False
     layouts: tuple[str, ...] = KINDS
     declines: dict[str, str] = {}
     prerequisites: tuple[str, ...] = ()
