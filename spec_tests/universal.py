@@ -218,7 +218,7 @@ class UniversalLaws(Circumstances):
                 )
 
     def test_edge_sizes(self, impl: Trial) -> Any:
-        """Empty and size-1 dimensions give what the reference gives, gradients included."""
+        """Empty and size-1 dimensions and other borders of the domain give what the reference gives, gradients included."""
         worst = 0.0
         for arguments in self.edges:
             case = Case(arguments, self.dtype)

@@ -13,6 +13,8 @@ from lawbook.spec_tests.spec import Batch, Invalid, Spec, require
 
 NAN, INFINITY = float("nan"), float("inf")
 WHOLE = {"low_precision": "the result is whole numbers; what agrees in float32 cannot be rounded"}
+WHOLE_RANGE = tensor([3, -(2**63), 2**63 - 1, -(2**63) + 1])
+"""The least and the largest whole number: neither the negative of one nor a float tells it from its neighbour."""
 
 
 def axes_of(case):
@@ -238,6 +240,7 @@ class Extreme(WithoutTies):
         dict(x=tensor([INFINITY, 1.0]), dim=0),
         dict(x=tensor([-INFINITY, 1.0]), dim=0),
         dict(x=tensor([[-INFINITY], [INFINITY]]), dim=1),
+        dict(x=WHOLE_RANGE, dim=0),
     )
     declines = {"extremes_stay_finite": "nothing is computed: the result is one of the elements"}
 
@@ -339,6 +342,7 @@ class Position(WithoutTies):
         dict(x=ones(1, 1), dim=0),
         dict(x=tensor(2.0), dim=None),
         dict(x=tensor([[INFINITY, 1.0], [0.0, -INFINITY]]), dim=None),
+        dict(x=WHOLE_RANGE, dim=0),
     )
 
     def test_nan_is_found(self, impl, case):
@@ -386,6 +390,7 @@ class TestUnique(Spec):
         dict(x=tensor([0.0, -0.0])),
         dict(x=tensor([[3, 1], [1, 2]])),
         dict(x=tensor([True, False, True])),
+        dict(x=WHOLE_RANGE),
     )
 
     def test_rises(self, impl, case):
@@ -425,6 +430,8 @@ class TestSort(WithoutTies):
         dict(x=zeros(2, 0), dim=1, descending=True),
         dict(x=ones(1, 1), dim=0, descending=False),
         dict(x=tensor([INFINITY, 1.0, -INFINITY]), dim=0, descending=True),
+        dict(x=WHOLE_RANGE, dim=0, descending=False),
+        dict(x=WHOLE_RANGE, dim=0, descending=True),
     )
 
     def rows(self, case):

@@ -82,7 +82,7 @@ def _a_reference_of_its_own(mutant: Mutant | None) -> Iterator[None]:
         for name in [name for name in sys.modules if _of_reference(name)]:
             del sys.modules[name]
         sys.modules.update(untouched)
-        lawbook.reference = untouched[REFERENCE]  # type: ignore[attr-defined]
+        lawbook.reference = untouched[REFERENCE]
 
 
 def _of_reference(name: str) -> bool:
