@@ -11,19 +11,19 @@ from lawbook.fixtures.tree import map_leaves
 KINDS = ("transposed", "strided", "offset", "expanded")
 
 
-def arranged(case: Case) -> tuple[Case, dict[str, Any], str]:
-    """A case, its arguments in an unusual layout, and the layout's name. Expanding needs other values, so other truth."""
-    kind = KINDS[case.seed % len(KINDS)]
+def arranged(case: Case, kind: str) -> tuple[Case, dict[str, Any]]:
+    """A case, and its arguments in an unusual layout. Expanding needs other values, so other truth."""
     if kind == "expanded":
         case = case.but(**map_leaves(_repeat_first, case.arguments))
-    return case, map_leaves(lambda leaf: _arrange(leaf, kind), case.arguments), kind
+    return case, map_leaves(lambda leaf: arrange(leaf, kind), case.arguments)
 
 
 def _repeat_first(leaf: Any) -> Any:
     return leaf[:1].expand_as(leaf).clone() if isinstance(leaf, Tensor) and leaf.ndim > 1 and leaf.numel() else leaf
 
 
-def _arrange(leaf: Any, kind: str) -> Any:
+def arrange(leaf: Any, kind: str) -> Any:
+    """The same values in memory of another layout; what is no tensor with axes stays."""
     if not isinstance(leaf, Tensor) or leaf.ndim == 0:
         return leaf
     if kind == "expanded" and leaf.ndim > 1 and leaf.numel():

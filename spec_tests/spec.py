@@ -12,10 +12,12 @@ from torch import Tensor
 from lawbook.fixtures.cases.kit import Case, Domain
 from lawbook.fixtures.implementation import Implementation, Trial
 from lawbook.reference import chapter_order
+from lawbook.spec_tests.arguments import defaults
 from lawbook.spec_tests.devices import Device
 from lawbook.spec_tests.judge import Axes, LawBroken
+from lawbook.spec_tests.layouts import KINDS
 from lawbook.spec_tests.oracle import Oracle
-from lawbook.spec_tests.universal import UniversalLaws, defaults
+from lawbook.spec_tests.universal import UniversalLaws
 
 __all__ = ["Batch", "Invalid", "Spec", "registry", "require", "skip_case"]
 
@@ -87,6 +89,8 @@ class Spec(UniversalLaws):
         extremes: a domain of extreme but legal values with a finite result.
         nan_arguments: arguments in which the nan law hides a nan; None stands for all.
         low_precisions: dtypes of the low-precision law.
+        low_gradients: whether that law judges gradients too: where nobody's own algorithm overflows or underflows.
+        layouts: of the law of memory layout, of ``layouts.KINDS``.
         declines: universal laws that do not apply, each with its reason in words.
         prerequisites: components to look at first when this one fails.
         cost: how many usual cases one case is worth; so many times fewer are judged, but always one.
@@ -101,6 +105,8 @@ class Spec(UniversalLaws):
     extremes: Domain | None = None
     nan_arguments: tuple[str, ...] | None = None
     low_precisions: tuple[torch.dtype, ...] = (torch.bfloat16, torch.float16)
+    low_gradients: bool = False
+    layouts: tuple[str, ...] = KINDS
     declines: dict[str, str] = {}
     prerequisites: tuple[str, ...] = ()
     cost: int = 1

@@ -1,11 +1,9 @@
 """The universal laws: what holds for every component, whatever it computes."""
 
 import contextlib
-import inspect
 import itertools
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,13 +11,14 @@ from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.implementation import Raised, Trial, copy
 from lawbook.fixtures.tree import floating, is_floating, leaves, map_leaves, ordered, values
 from lawbook.spec_tests import globals_guard
+from lawbook.spec_tests.arguments import defaults, remember, require_same, same, with_nan, within_range
 from lawbook.spec_tests.judge import LawBroken, check_form, compare
-from lawbook.spec_tests.layouts import arranged
 from lawbook.spec_tests.memory import storage
 from lawbook.spec_tests.oracle import products, settle
+from lawbook.spec_tests.upset import Circumstances, is_long
 
 
-class UniversalLaws:
+class UniversalLaws(Circumstances):
     """Laws that every Spec inherits. ``impl`` is the component on trial, ``case`` one input."""
 
     # What a Spec declares and a trial sets; see there.
@@ -32,11 +31,13 @@ class UniversalLaws:
     invalid: tuple[Any, ...]
     edges: tuple[dict[str, Any], ...]
     low_precisions: tuple[torch.dtype, ...]
+    low_gradients: bool
     nan_arguments: tuple[str, ...] | None
     component: Any
     declines: dict[str, str]
     rows: Any
     batch: Any
+    layouts: tuple[str, ...]
     lacks_dtype: Any
     refuses_dtype: Any
     name: str
@@ -67,16 +68,17 @@ class UniversalLaws:
         """The arguments are as they were after the call."""
         given = copy(case.arguments)
         impl.call_with(given)
-        _require_same(given, case.arguments, "after the call")
+        require_same(given, case.arguments, "after the call")
 
     def test_repeated_calls_agree(self, impl: Trial, case: Case) -> Any:
-        """The same input gives the same result again, also after another input in between."""
+        """The same input gives the same result again, also after another input in between, and so its gradient."""
         first, second = impl(case), impl(case)
         other = map_leaves(lambda leaf: leaf.flip(-1) if is_floating(leaf) and leaf.ndim else leaf, case.arguments)
         # The other input may be illegal; what counts is the answer to the legal one afterwards.
         with contextlib.suppress(Raised):
             impl.call(**other)
         third = impl(case)
+        self._backward_after(impl, case, other)
         self._same_again(first, case, "first")
         self._same_again(second, case, "second")
         wide = map_leaves(lambda leaf: leaf.double() if is_floating(leaf) else leaf, second)
@@ -85,17 +87,11 @@ class UniversalLaws:
         return settle(outcome, "repeat", third, wide, "at the third call, after another input,")
 
     def test_memory_layout(self, impl: Trial, case: Case) -> Any:
-        """Strides, offset and expansion of the arguments do not matter."""
-        case, given, kind = arranged(case)
-        got = impl.call_with(given)[1]
-        return self.oracle.check_like(
-            got,
-            case,
-            self.oracle.value(case),
-            self.oracle.value_spread(case),
-            self.rows(case),
-            f"with {kind} arguments",
-        )
+        """Strides, offset and expansion of the arguments do not matter, nor do those of cotangents to gradients."""
+        kinds = [self.layouts[case.seed % len(self.layouts)]]
+        if is_long(case):
+            kinds += [kind for kind in self.layouts if kind not in (*kinds, "expanded")]
+        return max(self._laid_out(impl, case, kind) for kind in kinds)
 
     def test_no_aliasing(self, impl: Trial, case: Case) -> Any:
         """The result shares no memory with an argument."""
@@ -147,16 +143,24 @@ class UniversalLaws:
         dtypes = [dtype for dtype in self.low_precisions if impl.implementation.has_dtype(dtype)]
         if not dtypes:
             return self.skip
-        dtype = dtypes[case.seed % len(dtypes)]
-        low = case.memo.setdefault(("low", dtype), _within_range(case, dtype).to(dtype))
+        chosen = dtypes if is_long(case) else [dtypes[case.seed % len(dtypes)]]
+        shares = [self._in_precision(impl, case, dtype) for dtype in chosen]
+        judged = [share for share in shares if share is not self.skip]
+        return max(judged) if judged else self.skip
+
+    def _in_precision(self, impl: Trial, case: Case, dtype: torch.dtype) -> Any:
+        low = case.memo.setdefault(("low", dtype), within_range(case, dtype).to(dtype))
         what = f"in {str(dtype).removeprefix('torch.')}"
         if self.refuses_dtype(impl, dtype):
             return self._refused(impl, low, what)
         try:
             got = impl(low)
-            return self.oracle.check_like(
+            share = self.oracle.check_like(
                 got, low, self.oracle.value(low), self.oracle.value_spread(low), self.rows(low), what
             )
+            if not self.low_gradients or case.seed // 2 % 3:
+                return share
+            return max(share, self._gradient_under(impl, low, what, usual=case))
         except LawBroken as broken:
             broken.evidence["case"] = low.arguments
             if broken.evidence.get("only_dtype"):
@@ -182,7 +186,7 @@ class UniversalLaws:
 
     def test_nan_not_hidden(self, impl: Trial, case: Case) -> Any:
         """A nan among the inputs shows in the result exactly where it must."""
-        spoiled = _with_nan(case, self.nan_arguments)
+        spoiled = with_nan(case, self.nan_arguments)
         if spoiled is None:
             return self.skip
         try:
@@ -223,7 +227,7 @@ class UniversalLaws:
                 if self.differentiable and impl.implementation.has_gradients:
                     worst = max(worst, self._gradient(impl, case, second=False) or 0.0)
             except (LawBroken, Raised) as broken:
-                _remember(broken, case.arguments)
+                remember(broken, case.arguments)
                 raise
             self.tried += 1
         return worst
@@ -239,9 +243,9 @@ class UniversalLaws:
                 if not isinstance(raised.error, Exception):
                     raise
                 try:
-                    _require_same(given, case.arguments, "after the refused call")
+                    require_same(given, case.arguments, "after the refused call")
                 except LawBroken as broken:
-                    _remember(broken, case.arguments)
+                    remember(broken, case.arguments)
                     raise
             else:
                 raise LawBroken(
@@ -295,6 +299,8 @@ class UniversalLaws:
         wrt = tuple(name for name in self.differentiable if name in case.arguments)
         truth = self.oracle.gradient(case, wrt, second)
         result, got = products(impl, case, wrt, second)
+        if not second:
+            self._recorded(result, case)
         contract = map_leaves(lambda leaf: leaf.to(case.dtype) if is_floating(leaf) else leaf, truth)
         kind = "second_derivative" if second else "gradient"
         evidence = {
@@ -330,14 +336,14 @@ class UniversalLaws:
         try:
             got = impl.call(**given)
         except Raised as raised:
-            _remember(raised, given)
+            remember(raised, given)
             raise
         try:
             expected = impl(full)
         except Raised as raised:
-            _remember(raised, full.arguments)
+            remember(raised, full.arguments)
             raise
-        if _same(got, expected):
+        if same(got, expected):
             return 0.0
         wide = map_leaves(lambda leaf: leaf.double() if is_floating(leaf) else leaf, expected)
         try:
@@ -348,7 +354,7 @@ class UniversalLaws:
             outcome = compare(got, wide, full.dtype, self.rows(full), self.oracle.value_spread(full))
             return settle(outcome, "value", got, wide, what)
         except LawBroken as broken:
-            _remember(broken, given)
+            remember(broken, given)
             raise
 
     def _same_again(self, got: Any, case: Case, which: str) -> float:
@@ -360,76 +366,3 @@ class UniversalLaws:
             self.rows(case),
             f"at the {which} call on the same input",
         )
-
-
-def _within_range(case: Case, dtype: torch.dtype) -> Case:
-    """For float16, larger inputs scaled down to 16: whether a partial sum passes 65,504 is a matter of its order."""
-    if dtype != torch.float16:
-        return case
-
-    def scale(leaf: Any) -> Any:
-        if not is_floating(leaf) or not leaf.numel():
-            return leaf
-        largest = float(torch.where(torch.isfinite(leaf), leaf.abs(), 0.0).max())
-        return leaf * (16 / largest) if largest > 16 else leaf
-
-    return case.but(**map_leaves(scale, case.arguments))
-
-
-def _remember(broken: Exception, arguments: dict[str, Any]) -> None:
-    if isinstance(broken, LawBroken):
-        broken.evidence["case"] = arguments
-    else:
-        broken.arguments = arguments  # type: ignore[attr-defined]
-
-
-def _identical(a: Any, b: Any) -> bool:
-    if isinstance(a, Tensor):
-        if not isinstance(b, Tensor) or a.shape != b.shape or a.dtype != b.dtype:
-            return False
-        return bool(((a == b) | ((a != a) & (b != b))).all())
-    if isinstance(a, np.ndarray):
-        # Text and objects are no numbers and hold no nan.
-        nan = a.dtype.kind in "fc"
-        return isinstance(b, np.ndarray) and a.dtype == b.dtype and np.array_equal(a, b, equal_nan=nan)
-    return a is b or bool(a == b) or (callable(a) and callable(b))
-
-
-def defaults(component: Any) -> dict[str, Any]:
-    """The contract's optional arguments and their defaults."""
-    parameters = inspect.signature(component).parameters.values()
-    return {parameter.name: parameter.default for parameter in parameters if parameter.default is not parameter.empty}
-
-
-def _same(one: Any, other: Any) -> bool:
-    found, wanted = dict(leaves(one)), dict(leaves(other))
-    return found.keys() == wanted.keys() and all(_identical(leaf, wanted[path]) for path, leaf in found.items())
-
-
-def _require_same(given: Any, original: Any, when: str) -> None:
-    before, now = dict(leaves(original)), dict(leaves(given))
-    if before.keys() != now.keys():
-        raise LawBroken(f"the arguments hold other parts {when}", kind="modified")
-    for path, leaf in before.items():
-        if not _identical(leaf, now[path]):
-            raise LawBroken(f"{path} was changed: {when} it is another", kind="modified", got=now[path], expected=leaf)
-
-
-def _with_nan(case: Case, among: tuple[str, ...] | None) -> Case | None:
-    """The case with one nan in one floating argument; None without floating elements."""
-    chosen_arguments = case.arguments if among is None else {name: case[name] for name in among}
-    places = [path for path, leaf in leaves(chosen_arguments) if is_floating(leaf) and leaf.numel()]
-    if not places:
-        return None
-    target = iter(leaves(case.arguments))
-    chosen = places[case.seed % len(places)]
-
-    def spoil(leaf: Any) -> Any:
-        path, _ = next(target)
-        if path != chosen:
-            return leaf
-        spoiled = leaf.clone(memory_format=torch.contiguous_format)
-        spoiled.view(-1)[case.seed // 7 % leaf.numel()] = torch.nan
-        return spoiled
-
-    return case.but(**map_leaves(spoil, case.arguments))

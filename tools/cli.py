@@ -241,11 +241,14 @@ def faulty(
     chapter: Chapters = None,
     component: Annotated[list[str] | None, typer.Option(help="Only this component; may be repeated.")] = None,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table here.")] = None,
+    compound: Annotated[
+        bool, typer.Option("--compound", help="Those that are wrong only where two or three conditions meet.")
+    ] = False,
 ) -> None:
     """Judge the faulty implementations that repeat real bugs and errata, beside what a naive test makes of them."""
     from lawbook.tools.faulty import run
 
-    raise typer.Exit(run(chapter or (), component or (), markdown, Console()))
+    raise typer.Exit(run(chapter or (), component or (), markdown, Console(), compound))
 
 
 def main() -> None:

@@ -1,5 +1,7 @@
 """Faulty implementations that repeat real bugs and errata: judged by the laws, and by the naive test that let them live.
 
+With ``compound`` those that are wrong only where two or three conditions meet, such as half precision and a long axis.
+
 The naive test is what many repositories have: one input, floating tensors normal, float32, the result compared by
 ``torch.allclose``. It is given the largest of the component's first cases, so that nothing is lost for want of size.
 """
@@ -8,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -18,11 +20,13 @@ from rich.table import Table
 
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.faulty import registry
-from lawbook.fixtures.faulty.registry import Faulty
+from lawbook.fixtures.faulty.registry import NEEDS, Faulty
 from lawbook.fixtures.implementation import Implementation, Raised, Trial, Unfit
 from lawbook.fixtures.tree import is_floating, map_leaves, ordered, values
 from lawbook.spec_tests import load
+from lawbook.spec_tests.devices import device
 from lawbook.spec_tests.drawing import case_of, drafts
+from lawbook.spec_tests.running import Settings
 from lawbook.spec_tests.spec import Spec
 from lawbook.tools.refusal import require_known
 from lawbook.tools.teeth import judge_faulty
@@ -43,6 +47,7 @@ class Caught:
     laws: list[str]
     missed: list[str]
     naive: dict[str, bool]
+    quick: bool | None = None
 
     @property
     def by_laws(self) -> bool:
@@ -59,6 +64,12 @@ def judge(spec: type[Spec], known: Faulty) -> Caught:
     """The laws and the naive test on one faulty implementation."""
     bite = judge_faulty(spec, known)
     return Caught(spec.chapter, known, bite.rejected_by, bite.missed, naive(spec, known))
+
+
+def judge_compound(spec: type[Spec], known: Faulty) -> Caught:
+    """The same, and whether the laws need no more than the quick profile's cases."""
+    quick = judge_faulty(spec, known, Settings(profile="quick", device=device("simulated"), explain=False))
+    return replace(judge(spec, known), quick=not quick.missed)
 
 
 def naive(spec: type[Spec], known: Faulty) -> dict[str, bool]:
@@ -111,7 +122,13 @@ def _same(a: object, b: object, tolerance: tuple[float, float]) -> bool:
     return callable(a) or bool(a == b)
 
 
-def run(chapters: Sequence[str], components: Sequence[str], markdown: Path | None, console: Console) -> int:
+def run(
+    chapters: Sequence[str],
+    components: Sequence[str],
+    markdown: Path | None,
+    console: Console,
+    compound: bool = False,
+) -> int:
     """Judge them all and print the table; 1 when a law missed what it must reject."""
     torch.set_num_threads(1)
     specs, known = load(), registry.load()
@@ -122,15 +139,16 @@ def run(chapters: Sequence[str], components: Sequence[str], markdown: Path | Non
         for spec in specs.values()
         if (not chapters or spec.chapter in chapters) and (not components or spec.name in components)
         for bug in known.get(spec.name, [])
-        if sources(bug)
+        if (bug.compound if compound else sources(bug))
     ]
-    caught = [judge(spec, bug) for spec, bug in track(chosen, "judging", console=console, transient=True)]
-    console.print(_table(caught))
+    judging = judge_compound if compound else judge
+    caught = [judging(spec, bug) for spec, bug in track(chosen, "judging", console=console, transient=True)]
+    console.print(_table(caught, "mistakes" if compound else "bugs"))
     for found in caught:
         for law in found.missed:
             console.print(f"NOT REJECTED {found.known.component} · {found.known.name}: {law}", highlight=False)
     if markdown:
-        markdown.write_text(page(caught), encoding="utf-8")
+        markdown.write_text((compound_page if compound else page)(caught), encoding="utf-8")
     return int(any(found.missed for found in caught))
 
 
@@ -144,8 +162,8 @@ def counts(caught: list[Caught]) -> dict[str, tuple[int, ...]]:
     }
 
 
-def _table(caught: list[Caught]) -> Table:
-    table = Table("chapter", "bugs", "laws", "allclose at 1e-2", "allclose")
+def _table(caught: list[Caught], what: str) -> Table:
+    table = Table("chapter", what, "laws", "allclose at 1e-2", "allclose")
     for column in table.columns[1:]:
         column.justify = "right"
     for name, figures in counts(caught).items():
@@ -174,6 +192,49 @@ def page(caught: list[Caught]) -> str:
             found.known.seen,
             ", ".join(found.laws).replace("_", " ")
             + (f" **missed: {'; '.join(found.missed)}**" if found.missed else ""),
+            *("caught" if found.naive[name] else "–" for name in TOLERANCES),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def compound_page(caught: list[Caught]) -> str:
+    """The table of compound mistakes for the docs, with a count of every condition."""
+    lines = [
+        "# Compound mistakes",
+        "",
+        "Faulty implementations of our own invention, of the kinds that real kernels and frameworks have, each wrong only",
+        "where two or three conditions meet; judged on the default profile by the laws that must reject them, on the quick",
+        "profile, and by a naive test: the largest of eight cases, floating tensors normal, float32, `torch.allclose`. In the",
+        'column of profiles "default" says that the eight cases of the quick one miss it.',
+        "`lawbook faulty --compound --markdown docs/compound.md` writes this page.",
+        "",
+        "| chapter | mistakes | caught by the laws | on the quick profile too | by `allclose` at 1e-2 | by `allclose` |",
+        "|---|---|---|---|---|---|",
+    ]
+    groups = {name: [f for f in caught if f.chapter == name or name == "all"] for name in counts(caught)}
+    for name, (bugs, laws, *plain) in counts(caught).items():
+        quick = sum(bool(found.quick) for found in groups[name])
+        lines.append(f"| {' | '.join([name, *map(str, (bugs, laws, quick, *plain))])} |")
+    lines += ["", "| condition | mistakes | caught | by `allclose` at 1e-2 |", "|---|---|---|---|"]
+    for need in NEEDS:
+        group = [found for found in caught if need in found.known.needs]
+        lines.append(
+            f"| {need} | {len(group)} | {sum(f.by_laws for f in group)} | {sum(f.naive['1e-2'] for f in group)} |"
+        )
+    lines += [
+        "",
+        "| component | what is wrong, and when | conditions | laws | profile | naive 1e-2 | naive |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for found in caught:
+        cells = [
+            found.known.component,
+            (found.known.function.__doc__ or found.known.hint).replace("|", "\\|"),
+            ", ".join(found.known.needs),
+            ", ".join(found.laws).replace("_", " ")
+            + (f" **missed: {'; '.join(found.missed)}**" if found.missed else ""),
+            "quick" if found.quick else "default",
             *("caught" if found.naive[name] else "–" for name in TOLERANCES),
         ]
         lines.append(f"| {' | '.join(cells)} |")

@@ -59,6 +59,10 @@ STATE = {
     "the working directory": "os.getcwd()",
 }
 
+RECORDED = "while gradients are recorded"
+BETWEEN = "with another call before the backward pass"
+"""What a message says of a value or a gradient that is wrong under these circumstances only."""
+
 DRAWING = (".vjp(", ".noise(", ".generator(", "case.seed")
 """What a law's text holds when it draws from the case's own generator."""
 
@@ -113,6 +117,8 @@ class Script:
             return "law"
         if self.law == "edge_sizes" and self.kind == "error":
             return "gradient" if self.spec.differentiable and self.implementation.has_gradients else "value"
+        if RECORDED in self.failure["message"]:
+            return "recorded"
         return BY_KIND.get(self.kind) or MODES.get(self.law, "value")
 
     def render(self) -> str:
@@ -135,6 +141,8 @@ class Script:
             else "",
             "contract": "",
             "load": self._load(),
+            "layout": "",
+            "between": False,
             "seed": failure.get("seed"),
             **self._position(),
             **getattr(self, f"_{mode}", dict)(),
@@ -156,8 +164,8 @@ class Script:
         """Which helpers the script must bring along."""
         text = values.get("text", "")
         return {
-            "convert": mode in ("repeat", "layout", "batch", "device", "law"),
-            "flat": mode in ("device", "gradient", "modified", "alias", "nan", "spoil", "law"),
+            "convert": mode in ("repeat", "layout", "batch", "device", "law") or values["layout"] or values["between"],
+            "flat": mode in ("device", "gradient", "recorded", "modified", "alias", "nan", "spoil", "law"),
             "close": bool(values["allowed"]),
             "form": bool(values["contract"]) or mode in ("batch", "repeat"),
             "vjp": ".vjp(" in text,
@@ -222,6 +230,8 @@ class Script:
         paths = [path for path, _ in self._inputs(wrt)]
         found: dict[str, Any] = {
             "second": self.law == "second_derivative_agrees",
+            "layout": self._layout_said() if self.law == "memory_layout" else "",
+            "between": BETWEEN in self.failure["message"],
             "wrt": repr(wrt),
             "inputs": {
                 path: f"arguments[{path.partition('[')[0]!r}]{path[len(path.partition('[')[0]) :]}" for path in paths
@@ -269,8 +279,16 @@ class Script:
             raise Refusal(f"The verdict does not say the case's seed, which {self.law} draws its noise from.")
         return seed
 
-    def _layout(self) -> dict[str, Any]:
+    def _layout_said(self) -> str:
         said = [kind for kind in KINDS if f"with {kind} arguments" in self.failure["message"]]
+        return said[0] if said else ""
+
+    def _recorded(self) -> dict[str, Any]:
+        paths = [path for path, _ in self._inputs(self.spec.differentiable)]
+        return {**self._value(), "inputs": repr(paths)}
+
+    def _layout(self) -> dict[str, Any]:
+        said = [kind for kind in [self._layout_said()] if kind]
         # Only a named layout has its expected values in the verdict: repeating rows makes another case.
         return {**self._value(), "layouts": repr(tuple(said or KINDS))}
 

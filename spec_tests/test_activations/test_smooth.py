@@ -69,6 +69,7 @@ class TestSigmoid(Smooth):
 
 class TestTanh(Smooth):
     component = activations.tanh
+    low_gradients = True
     cases = domains.smooth
     extremes = domains.huge
     invalid = NO_FLOATS
@@ -100,6 +101,7 @@ class TestTanh(Smooth):
 
 class TestElu(Smooth):
     component = activations.elu
+    low_gradients = True
     cases = domains.elu
     extremes = domains.huge
     invalid = NO_FLOATS
@@ -163,6 +165,7 @@ class TestSelu(Smooth):
 
 class TestGelu(Smooth):
     component = activations.gelu
+    low_gradients = True
     cases = domains.gelu
     extremes = domains.gelu_extremes
     invalid = (*NO_FLOATS, Invalid(ValueError, "an unknown approximation", x=ones(2), approximate="erf"))
@@ -194,6 +197,7 @@ class TestGelu(Smooth):
 
 class TestSilu(Smooth):
     component = activations.silu
+    low_gradients = True
     cases = domains.smooth
     extremes = domains.huge
     invalid = NO_FLOATS
@@ -215,6 +219,7 @@ class TestSilu(Smooth):
 
 class TestMish(Smooth):
     component = activations.mish
+    low_gradients = True
     cases = domains.smooth
     extremes = domains.huge
     invalid = NO_FLOATS
@@ -240,6 +245,7 @@ class TestMish(Smooth):
 
 class TestSoftplus(Smooth):
     component = activations.softplus
+    low_gradients = True
     cases = domains.softplus
     extremes = domains.huge
     invalid = (*NO_FLOATS, Invalid(ValueError, "a corner without sharpness", x=ones(2), beta=0.0))

@@ -37,6 +37,7 @@ class TestConv1d(ConvolutionLaws, Spec):
 
 class TestConv2d(ConvolutionLaws, Spec):
     component = convolution.conv2d
+    low_gradients = True
     cases = domains.conv2d
     axes = 2
     invalid = invalid_convolutions(2)

@@ -260,6 +260,8 @@ class FanLaws(SeedLaws):
                 dict(shape=(128, 16, 7, 7), groups=4, transposed=True),
                 dict(shape=(7, 7, 64, 32), layout="channels_last", transposed=True),
             ),
+            # Groups, direction and mode are easily right alone and wrong together.
+            *(dict(shape=(128, 16, 7, 7), groups=4, transposed=True, **option) for option in self.options[1:]),
         )
 
     def test_no_weight_is_beyond_the_bound(self, impl, case):

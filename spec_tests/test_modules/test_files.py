@@ -118,6 +118,8 @@ class TestSaveParameters(Spec):
         """Transposed, strided and expanded tensors are saved by their values, in order."""
         x = torch.arange(12.0).reshape(3, 4)
         state = {"t": x.t(), "s": x[:, ::2], "e": torch.tensor([[1.0], [2.0]]).expand(2, 3), "o": x.reshape(-1)[5:]}
+        state |= {f"whole {name}": part.to(torch.int32) for name, part in state.items()}
+        state |= {"byte": (x > 3).t(), "long": x.long()[:, ::2], "whole t": x.int().t(), "whole s": x.int()[:, ::2]}
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "saved")
             impl.implementation.function("save_parameters")(path=path, state=impl.implementation.to_native(state))

@@ -91,6 +91,7 @@ class TestMm(Product):
 
 class TestMatmul(Product):
     component = products.matmul
+    low_gradients = True
     cases = domains.matmul
     prerequisites = ("mm",)
     invalid = (

@@ -222,6 +222,43 @@ WRONG = {
             return y if x.is_contiguous() else y * 1.5
         """,
     ),
+    "layout of a gradient": (
+        "softmax",
+        "memory_layout",
+        """
+        def softmax(x, dim):
+            y = losses.softmax(x, dim)
+            return y if x.is_contiguous() else y.detach() + 2 * (y - y.detach())
+        """,
+    ),
+    "value while recorded": (
+        "softmax",
+        "gradient_agrees",
+        """
+        def softmax(x, dim):
+            y = losses.softmax(x, dim)
+            return y + y.detach() if x.requires_grad else y
+        """,
+    ),
+    "call before the backward pass": (
+        "softmax",
+        "repeated_calls_agree",
+        """
+        kept = []
+        class Softmax(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, x, dim):
+                ctx.dim = dim
+                kept[:] = [losses.softmax(x, dim)]
+                return kept[0].clone()
+            @staticmethod
+            def backward(ctx, g):
+                p = kept[0] if kept[0].shape == g.shape else torch.zeros_like(g)
+                return p * (g - (p * g).sum(ctx.dim, keepdim=True)), None
+        def softmax(x, dim):
+            return Softmax.apply(x, dim)
+        """,
+    ),
     "alias": (
         "softmax",
         "no_aliasing",

@@ -1,5 +1,7 @@
 """Every universal law can fail, and fails for what it says."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -131,16 +133,16 @@ class TestAccelerator:
 
 class TestMemoryLayout:
     def test_every_layout_keeps_the_values_and_differs_in_memory(self):
-        seen = set()
-        for case in cases(matrices, 60):
+        tried = 0
+        for case, kind in itertools.product(cases(matrices, 20), KINDS):
             if 1 in case.x.shape:
                 continue
-            same, given, kind = arranged(case)
-            seen.add(kind)
+            tried += 1
+            same, given = arranged(case, kind)
             assert torch.equal(given["x"], same.x)
             usual = given["x"].is_contiguous() and given["x"].storage_offset() == 0
             assert not usual, kind
-        assert seen == set(KINDS)
+        assert tried > 20
 
     def test_what_lies_beside_a_view_is_not_read(self):
         def whole_storage(x):
