@@ -248,7 +248,11 @@ class TestSoftplus(Smooth):
     low_gradients = True
     cases = domains.softplus
     extremes = domains.huge
-    invalid = (*NO_FLOATS, Invalid(ValueError, "a corner without sharpness", x=ones(2), beta=0.0))
+    invalid = (
+        *NO_FLOATS,
+        Invalid(ValueError, "a corner without sharpness", x=ones(2), beta=0.0),
+        Invalid(ValueError, "a negative sharpness", x=ones(2), beta=-0.5),
+    )
     edges = EDGES
 
     def test_mirrored_it_lacks_the_identity(self, impl, case):

@@ -56,6 +56,7 @@ def invalid_convolutions(axes: int) -> tuple[Invalid, ...]:
         Invalid(ValueError, "padding 'same' with a stride above 1", x=x, weight=weight, padding="same", stride=2),
         Invalid(ValueError, "a negative padding", x=x, weight=weight, padding=-1),
         Invalid(ValueError, "a stride of 0", x=x, weight=weight, stride=0),
+        Invalid(ValueError, "a dilation of 0", x=x, weight=weight, dilation=0),
         Invalid(ValueError, "an unknown padding mode", x=x, weight=weight, padding=1, padding_mode="mirror"),
         Invalid(TypeError, "whole numbers for an image", x=x.long(), weight=weight),
     )
@@ -195,6 +196,9 @@ def invalid_transposed(axes: int) -> tuple[Invalid, ...]:
     return (
         Invalid(ValueError, "an output padding as large as the stride", x=x, weight=weight, stride=2, output_padding=2),
         Invalid(ValueError, "a padding that removes the whole output", x=x, weight=weight, padding=4),
+        Invalid(ValueError, "a negative padding", x=x, weight=weight, padding=-1),
+        Invalid(ValueError, "a negative output padding", x=x, weight=weight, stride=2, output_padding=-1),
+        Invalid(ValueError, "a dilation of 0", x=x, weight=weight, dilation=0),
         Invalid(ValueError, "a weight with outputs before inputs", x=x, weight=zeros(6, 4, *(3,) * axes)),
         Invalid(ValueError, "groups that do not divide the channels", x=x, weight=weight, groups=3),
         Invalid(ValueError, "a bias of another length than the output channels", x=x, weight=weight, bias=zeros(4)),

@@ -66,6 +66,10 @@ class TestConvTransposeOutputSize(Spec):
         Invalid(ValueError, "a padding that removes the whole output", n=2, k=1, p=1),
         Invalid(ValueError, "a stride of 0", n=3, k=2, s=0),
         Invalid(ValueError, "a kernel of 0", n=3, k=0),
+        Invalid(ValueError, "no input", n=0, k=3),
+        Invalid(ValueError, "a negative padding", n=3, k=2, p=-1),
+        Invalid(ValueError, "a dilation of 0", n=3, k=2, d=0),
+        Invalid(ValueError, "a negative output padding", n=3, k=2, s=2, output_padding=-1),
     )
     edges = ({"n": 1, "k": 1}, {"n": 1, "k": 3, "p": 1})
     declines = {"extremes_stay_finite": "sizes are whole numbers", "nan_not_hidden": "sizes are whole numbers"}

@@ -20,6 +20,8 @@ class TestConvOutputSize(Spec):
         Invalid(ValueError, "a stride of 0", n=4, kernel=3, stride=0),
         Invalid(ValueError, "a kernel of 0", n=4, kernel=0),
         Invalid(ValueError, "a negative padding", n=4, kernel=1, padding=-1),
+        Invalid(ValueError, "no input", n=0, kernel=1, padding=1),
+        Invalid(ValueError, "a dilation of 0", n=4, kernel=3, dilation=0),
     )
     edges = ({"n": 1, "kernel": 1}, {"n": 1, "kernel": 3, "padding": 1, "stride": 2})
     declines = {"extremes_stay_finite": "sizes are whole numbers", "nan_not_hidden": "sizes are whole numbers"}
@@ -86,6 +88,8 @@ class TestUnfold(WindowLaws, Spec):
         ),
         Invalid(ValueError, "an image of two axes", x=zeros(3, 4), kernel_size=2),
         Invalid(ValueError, "a stride of 0", x=zeros(1, 2, 3, 4), kernel_size=2, stride=0),
+        Invalid(ValueError, "a dilation of 0", x=zeros(1, 2, 3, 4), kernel_size=2, dilation=0),
+        Invalid(ValueError, "a negative padding", x=zeros(1, 2, 3, 4), kernel_size=1, padding=-1),
     )
     edges = (
         {"x": ones(1, 1, 1, 1), "kernel_size": (1, 1)},

@@ -32,8 +32,10 @@ class TestBceLoss(Spec):
         Invalid(ValueError, "a column of truths for a row of answers", p=full((3,), 0.5), t=ones(3, 1)),
         Invalid(ValueError, "a probability above one", p=tensor([0.5, 1.5]), t=ones(2)),
         Invalid(ValueError, "a negative probability", p=tensor([0.5, -0.5]), t=ones(2)),
+        Invalid(ValueError, "a truth above one", p=full((2,), 0.5), t=tensor([0.0, 1.5])),
         Invalid(ValueError, "an unknown reduction", p=full((3,), 0.5), t=ones(3), reduction="average"),
         Invalid(ValueError, "a weight that does not broadcast", p=full((2, 3), 0.5), t=ones(2, 3), weight=ones(2)),
+        Invalid(ValueError, "a weight of more axes", p=full((2, 3), 0.5), t=ones(2, 3), weight=ones(1, 2, 3)),
     )
     edges = (
         {"p": zeros(0, 3), "t": zeros(0, 3), "reduction": "sum"},
@@ -102,6 +104,7 @@ class TestBceWithLogits(Spec):
         Invalid(ValueError, "a column of truths for a row of scores", x=zeros(3), t=ones(3, 1)),
         Invalid(ValueError, "an unknown reduction", x=zeros(3), t=ones(3), reduction="average"),
         Invalid(ValueError, "a weight that does not broadcast", x=zeros(2, 3), t=ones(2, 3), weight=ones(2)),
+        Invalid(ValueError, "a weight of more axes", x=zeros(2, 3), t=ones(2, 3), weight=ones(1, 2, 3)),
     )
     edges = (
         {"x": zeros(0, 3), "t": zeros(0, 3), "reduction": "sum"},
@@ -172,7 +175,10 @@ class TestFocalLoss(Spec):
     invalid = (
         Invalid(ValueError, "a column of truths for a row of answers", p=full((3,), 0.5), y=ones(3, 1)),
         Invalid(ValueError, "a probability above one", p=tensor([0.5, 1.5]), y=ones(2)),
-        Invalid(ValueError, "a negative gamma", p=full((3,), 0.5), y=ones(3), gamma=-1.0),
+        Invalid(ValueError, "a negative gamma", p=full((3,), 0.5), y=ones(3), gamma=-0.5),
+        Invalid(ValueError, "an alpha above one", p=full((3,), 0.5), y=ones(3), alpha=1.5),
+        Invalid(ValueError, "a negative alpha", p=full((3,), 0.5), y=ones(3), alpha=-0.5),
+        Invalid(ValueError, "a truth above one", p=full((3,), 0.5), y=tensor([0.0, 1.0, 1.5])),
         Invalid(ValueError, "an unknown reduction", p=full((3,), 0.5), y=ones(3), reduction="average"),
     )
     edges = (

@@ -55,6 +55,7 @@ class TestCrossEntropy(Spec):
         Invalid(ValueError, "a weight too many", logits=ones(2, 3), target=LABELS, weight=ones(4)),
         Invalid(ValueError, "an unknown reduction", logits=ones(2, 3), target=LABELS, reduction="average"),
         Invalid(ValueError, "smoothing above one", logits=ones(2, 3), target=LABELS, label_smoothing=1.5),
+        Invalid(ValueError, "a negative smoothing", logits=ones(2, 3), target=LABELS, label_smoothing=-0.5),
     )
     edges = (
         {"logits": zeros(0, 3), "target": zeros(0, dtype=int64)},
@@ -249,6 +250,7 @@ class TestSoftmaxCrossEntropyGradient(Spec):
     prerequisites = ("softmax",)
     invalid = (
         Invalid(IndexError, "a class beyond the last", logits=ones(2, 3), y=tensor([0, 3])),
+        Invalid(IndexError, "a negative class", logits=ones(2, 3), y=tensor([0, -1])),
         Invalid(ValueError, "one label for two samples", logits=ones(2, 3), y=tensor([0])),
     )
     edges = ({"logits": zeros(0, 3), "y": zeros(0, dtype=int64)}, {"logits": ones(1, 1), "y": tensor([0])})
@@ -334,6 +336,7 @@ class TestSymmetricCrossEntropy(Spec):
     prerequisites = ("cross_entropy", "softmax")
     invalid = (
         Invalid(IndexError, "a class beyond the last", logits=ones(2, 3), labels=tensor([0, 3]), num_classes=3),
+        Invalid(IndexError, "a negative class", logits=ones(2, 3), labels=tensor([0, -1]), num_classes=3),
         Invalid(ValueError, "another number of classes", logits=ones(2, 3), labels=LABELS, num_classes=4),
         Invalid(ValueError, "one label for two samples", logits=ones(2, 3), labels=tensor([0]), num_classes=3),
     )

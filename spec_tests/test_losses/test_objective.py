@@ -16,6 +16,7 @@ class TestCosineSimilarity(Spec):
     invalid = (
         Invalid(ValueError, "shapes that do not broadcast", x=ones(2, 3), y=ones(2, 4)),
         Invalid(IndexError, "an axis beyond the last", x=ones(2, 3), y=ones(2, 3), dim=2),
+        Invalid(ValueError, "an eps of 0", x=ones(2, 3), y=ones(2, 3), eps=0.0),
     )
     edges = (
         {"x": zeros(0, 3), "y": zeros(0, 3)},
@@ -37,6 +38,11 @@ class TestCosineSimilarity(Spec):
     def test_length_does_not_count(self, impl, case):
         """A positive factor on either vector changes nothing."""
         return impl(case, x=4 * case.x, y=3 * case.y), impl(case)
+
+    def test_short_vectors_have_a_direction(self, impl, case):
+        """A norm of 1e-5, above eps, is divided by like any other."""
+        x = case.x / case.x.square().sum(case.dim, keepdim=True).sqrt()
+        return impl(case, x=1e-5 * x), impl(case, x=x)
 
     def test_sides_may_be_exchanged(self, impl, case):
         """The angle from x to y is that from y to x."""
@@ -69,6 +75,16 @@ class TestCosineSimilarity(Spec):
         require(torch.equal(cosine.double(), eye(4).double()), f"got {cosine.tolist()}, expected the identity matrix")
 
 
+def _head(entries):
+    return {"head.weight": ones(entries, 4)}
+
+
+def _clusters(first):
+    """Two clusters behind two classes, the first one of that size."""
+    tails = {"tail.0.0.weight": ones(2, 4), "tail.0.1.weight": ones(first, 2)}
+    return _head(4) | tails | {"tail.1.0.weight": ones(1, 4), "tail.1.1.weight": ones(3, 1)}
+
+
 class TestAdaptiveLogSoftmax(Spec):
     component = losses.adaptive_log_softmax
     cases = domains.adaptive_log_softmax
@@ -82,6 +98,18 @@ class TestAdaptiveLogSoftmax(Spec):
         Invalid(IndexError, "a negative class", **(_call | {"target": tensor([0, -1])})),
         Invalid(ValueError, "cutoffs that fall", **(_call | {"cutoffs": [3, 2]})),
         Invalid(ValueError, "one target for two samples", **(_call | {"target": tensor([0])})),
+        Invalid(ValueError, "a head without classes", **(_call | {"cutoffs": [0], "params": _params | _head(1)})),
+        Invalid(ValueError, "no cutoffs", **(_call | {"cutoffs": [], "params": _head(2)})),
+        Invalid(ValueError, "equal cutoffs", **(_call | {"cutoffs": [2, 2], "params": _clusters(0)})),
+        Invalid(ValueError, "a cluster of another size", **(_call | {"cutoffs": [2, 4], "params": _clusters(3)})),
+        Invalid(
+            ValueError, "a last cluster without classes", **(_call | {"params": _params | {"tail.0.1.weight": zeros(0, 2)}})
+        ),
+        Invalid(
+            TypeError,
+            "a bias of whole numbers",
+            **(_call | {"params": _params | {"head.bias": ones(3, dtype=int64)}}),
+        ),
     )
     edges = (
         _call | {"x": ones(1, 4), "target": tensor([4])},

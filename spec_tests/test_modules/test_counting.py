@@ -43,6 +43,7 @@ class TestParameterCount(Spec):
             ValueError, "heads that do not divide", kind="multihead_attention", sizes=dict(embed_dim=7, num_heads=2)
         ),
         Invalid(ValueError, "a negative size", kind="linear", sizes=dict(in_features=-3, out_features=2)),
+        Invalid(ValueError, "a size of 0", kind="linear", sizes=dict(in_features=0, out_features=2)),
     )
 
     def test_a_bias_is_one_number_an_output(self, impl, case):
@@ -134,6 +135,9 @@ class TestModelSummary(Spec):
             input_shape=(1, 2, 5, 5),
         ),
         Invalid(ValueError, "an unknown kind", layers=[("lineer", {})], input_shape=(2, 3)),
+        Invalid(ValueError, "an axis of size 0", layers=[("relu", {})], input_shape=(2, 0)),
+        Invalid(ValueError, "an axis before the first", layers=[("flatten", {"start_dim": -1})], input_shape=(2, 3, 4)),
+        Invalid(ValueError, "an axis beyond the last", layers=[("flatten", {"start_dim": 3})], input_shape=(2, 3, 4)),
     )
 
     def test_parameters_are_those_of_each_layer(self, impl, case):

@@ -272,6 +272,7 @@ class TestSharedLinear(Spec):
     invalid = (
         Invalid(ValueError, "a weight that is not square", x=ones(2, 3), weight=ones(4, 3), times=2),
         Invalid(ValueError, "a weight of another size", x=ones(2, 3), weight=ones(2, 2), times=1),
+        Invalid(ValueError, "a negative number of times", x=ones(2, 3), weight=ones(3, 3), times=-1),
     )
 
     def batch(self, case):
@@ -316,6 +317,8 @@ class TestLazyLinear(Spec):
             ValueError, "a third batch of size one", batches=[ones(2, 3), ones(3), ones(1)], out_features=2, seed=0
         ),
         Invalid(ValueError, "no batch", batches=[], out_features=2, seed=0),
+        Invalid(ValueError, "no feature to give", batches=[ones(2, 3)], out_features=0, seed=0),
+        Invalid(ValueError, "no feature to read", batches=[ones(2, 0)], out_features=2, seed=0),
         Invalid(TypeError, "no seed", batches=[ones(2, 3)], out_features=2, seed=None),
     )
 

@@ -26,6 +26,7 @@ class TestAvgPool2d(Layer, Spec):
         Invalid(ValueError, "padding of more than half the window", x=zeros(2, 3, 4, 5), kernel=3, padding=2),
         Invalid(ValueError, "a window larger than the image", x=zeros(2, 3, 4, 5), kernel=6),
         Invalid(ValueError, "a stride of 0", x=zeros(2, 3, 4, 5), kernel=2, stride=0),
+        Invalid(ValueError, "a window of 0", x=zeros(2, 3, 4, 5), kernel=0, stride=1),
         Invalid(ValueError, "a divisor of 0", x=zeros(2, 3, 4, 5), kernel=2, divisor_override=0),
         Invalid(ValueError, "a negative padding", x=zeros(2, 3, 4, 5), kernel=2, padding=-1),
     )

@@ -39,6 +39,10 @@ class TestPoolOutputSize(Spec):
         Invalid(ValueError, "a window larger than the padded input", n=2, k=5, p=1, s=1),
         Invalid(ValueError, "a window more than a stride too long, rounded up", n=2, k=5, p=0, s=2, ceil_mode=True),
         Invalid(ValueError, "a stride of 0", n=5, k=2, s=0),
+        Invalid(ValueError, "no input", n=0, k=2, p=1, s=1),
+        Invalid(ValueError, "a window of 0", n=5, k=0, s=1),
+        Invalid(ValueError, "a negative padding", n=5, k=2, p=-1),
+        Invalid(ValueError, "a dilation of 0", n=5, k=2, d=0),
     )
     edges = (
         {"n": 1, "k": 1},
@@ -232,6 +236,8 @@ def invalid_layers(axes: int) -> tuple[Invalid, ...]:
             ValueError, "a window more than a stride too long, rounded up", x=x, kernel=6, stride=2, ceil_mode=True
         ),
         Invalid(ValueError, "a stride of 0", x=x, kernel=2, stride=0),
+        Invalid(ValueError, "a window of 0", x=x, kernel=0, stride=1),
+        Invalid(ValueError, "a dilation of 0", x=x, kernel=2, dilation=0),
         Invalid(ValueError, "a negative padding", x=x, kernel=2, padding=-1),
         Invalid(ValueError, "no channels", x=x[:, :0], kernel=2),
     )
@@ -402,6 +408,7 @@ class TestFractionalMaxPool2d(Largest, Spec):
             samples=ones(1, 2, 2) / 4,
         ),
         Invalid(ValueError, "regions of 0", x=zeros(1, 2, 4, 4), kernel=0, output_size=2, samples=ones(1, 2, 2) / 4),
+        Invalid(ValueError, "no region", x=zeros(1, 2, 4, 4), kernel=2, output_size=0, samples=ones(1, 2, 2) / 4),
         Invalid(
             ValueError,
             "samples of other channels",

@@ -18,7 +18,9 @@ class TestBeginState(Spec):
     )
     invalid = (
         Invalid(ValueError, "an unknown kind", kind="tree", layers=1, directions=1, batch_size=2, hidden_size=3),
-        Invalid(ValueError, "a negative batch", kind="gru", layers=1, directions=1, batch_size=-2, hidden_size=3),
+        Invalid(ValueError, "a negative batch", kind="gru", layers=1, directions=1, batch_size=-1, hidden_size=3),
+        Invalid(ValueError, "a negative number of units", kind="gru", layers=1, directions=1, batch_size=2, hidden_size=-1),
+        Invalid(ValueError, "no layer", kind="gru", layers=0, directions=1, batch_size=2, hidden_size=3),
         Invalid(TypeError, "half a layer", kind="gru", layers=0.5, directions=1, batch_size=2, hidden_size=3),
     )
     declines = {
@@ -144,6 +146,9 @@ class TestWarmUpPredict(Spec):
         ),
         Invalid(
             TypeError, "half a step", prefix="ab", steps=1.5, model=domains.table_model(3, 1), vocab=["a", "b", "c"]
+        ),
+        Invalid(
+            ValueError, "a step back", prefix="ab", steps=-1, model=domains.table_model(3, 1), vocab=["a", "b", "c"]
         ),
     )
 

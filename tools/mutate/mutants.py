@@ -14,8 +14,9 @@ from types import UnionType
 
 import parso
 from cosmic_ray.ast import ast_nodes
-from cosmic_ray.mutating import mutate_code
+from cosmic_ray.operators.operator import Operator
 from cosmic_ray.plugins import get_operator
+from parso.tree import BaseNode, Leaf, NodeOrLeaf
 
 REFERENCE = "lawbook.reference"
 NEIGHBOURS = {
@@ -104,16 +105,35 @@ def mutants_of(module: str, wanted: Callable[[str], bool] = lambda name: True) -
 
 def _changes(code: str, silent: list[tuple[Place, Place]]) -> Iterator[tuple[str, int, str]]:
     """Operator, line and changed code of every change that a law could speak of."""
-    nodes = list(ast_nodes(parso.parse(code)))
+    tree = parso.parse(code)
+    nodes = list(ast_nodes(tree))
     for name in operators():
         operator = get_operator(name)()
-        places = [place for node in nodes for place in operator.mutation_positions(node)]
-        for occurrence, (start, _) in enumerate(places):
-            if any(begin <= start < end for begin, end in silent):
-                continue
-            changed = mutate_code(code, operator, occurrence)
-            if changed is not None and _compiles(changed) and changed != code:
-                yield name, start[0], changed
+        for node in nodes:
+            for index, (start, _) in enumerate(list(operator.mutation_positions(node))):
+                if any(begin <= start < end for begin, end in silent):
+                    continue
+                changed = _changed(tree, node, operator, index)
+                if changed != code and _compiles(changed):
+                    yield name, start[0], changed
+
+
+def _changed(tree: BaseNode, node: NodeOrLeaf, operator: Operator, index: int) -> str:
+    """The code with one change. Operators work in place; the tree is mended afterwards, as parsing it anew takes long."""
+    inner = [near for near in (node.parent, node) if isinstance(near, BaseNode)]
+    children = [(near, list(near.children)) for near in inner]
+    values = [(leaf, leaf.value) for leaf in (node, *getattr(node, "children", ())) if isinstance(leaf, Leaf)]
+    now = operator.mutate(node, index)
+    if node.parent and now is not node:
+        siblings = node.parent.children
+        at = next(i for i, sibling in enumerate(siblings) if sibling is node)
+        siblings[at : at + 1] = [] if now is None else [now]
+    code = str(tree.get_code())
+    for near, found in children:
+        near.children[:] = found
+    for leaf, value in values:
+        leaf.value = value
+    return code
 
 
 def _compiles(code: str) -> bool:
@@ -142,12 +162,45 @@ def _silent(node: ast.stmt, first: int) -> list[tuple[Place, Place]]:
             found.append(part.annotation)
         if isinstance(part, ast.FunctionDef):
             found.append(part.returns)
+            found += _wordings(part)
         if isinstance(part, ast.Raise) and isinstance(part.exc, ast.Call):
             found += part.exc.args
         if isinstance(part, ast.JoinedStr):
             found.append(part)
+        if isinstance(part, ast.Call) and _checks(part.func):
+            found += [argument for argument in part.args[:1] if _is_text(argument)]
     return [
         (_place(f, first, "lineno", "col_offset"), _place(f, first, "end_lineno", "end_col_offset")) for f in found if f
+    ]
+
+
+def _checks(function: ast.expr) -> bool:
+    """A check of arguments, whose first argument is the name that its message says."""
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    return name.lstrip("_").startswith("check_")
+
+
+def _is_text(value: ast.expr) -> bool:
+    """Words, or a choice or a joining of words."""
+    if isinstance(value, ast.IfExp):
+        return _is_text(value.body) and _is_text(value.orelse)
+    if isinstance(value, ast.BinOp):
+        return isinstance(value.op, ast.Add) and _is_text(value.left) and _is_text(value.right)
+    return isinstance(value, ast.JoinedStr) or isinstance(value, ast.Constant) and isinstance(value.value, str)
+
+
+def _wordings(function: ast.FunctionDef) -> list[ast.expr | None]:
+    """Texts given a name that is read by nothing but raise statements."""
+    parts = list(ast.walk(function))
+    raised = {id(part) for statement in parts if isinstance(statement, ast.Raise) for part in ast.walk(statement)}
+    loads = [part for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)]
+    heard = {part.id for part in loads if id(part) not in raised}
+    return [
+        part.value
+        for part in parts
+        if isinstance(part, ast.Assign)
+        and _is_text(part.value)
+        and all(isinstance(target, ast.Name) and target.id not in heard for target in part.targets)
     ]
 
 
@@ -157,5 +210,7 @@ def _place(node: ast.expr, first: int, line: str, column: str) -> Place:
 
 def _changed_lines(was: list[str], now: list[str]) -> tuple[str, str]:
     """The lines that differ, stripped."""
-    old = [line for line in difflib.ndiff(was, now) if line[0] in "-+"]
+    alike = [old == new for old, new in zip(was, now, strict=False)]
+    start = alike.index(False) if False in alike else len(alike)
+    old = [line for line in difflib.ndiff(was[start:], now[start:]) if line[0] in "-+"]
     return tuple(" ".join(line[2:].strip() for line in old if line[0] == sign) for sign in "-+")  # type: ignore[return-value]

@@ -13,7 +13,7 @@ from lawbook.tools.mutate.mutants import REFERENCE, modules, path_of
 
 Definition = tuple[str, str]
 """Module and name at its top."""
-NEAREST = 4
+NEAREST = 8
 """So many components judge a function that several use."""
 
 
