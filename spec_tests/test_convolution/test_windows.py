@@ -176,11 +176,15 @@ class TestConstantPad2d(Spec):
     invalid = (
         Invalid(ValueError, "crops of more than the width", x=zeros(2, 3, 4), padding=(-3, -2, 0, 0), value=0.0),
         Invalid(ValueError, "crops of more than the height", x=zeros(2, 3, 4), padding=(0, 0, -2, -2), value=0.0),
+        Invalid(ValueError, "a crop of more than the width", x=zeros(2, 3, 4), padding=(2, -5, 0, 0), value=0.0),
     )
     edges = (
         {"x": ones(1, 1), "padding": (0, 0, 0, 0), "value": 2.0},
         {"x": ones(0, 2, 3), "padding": (1, 0, 0, 2), "value": 2.0},
         {"x": ones(2, 1, 1), "padding": 1, "value": 2.0},
+        {"x": ones(2, 2, 5), "padding": (-2, -2, 0, 0), "value": 2.0},
+        {"x": ones(2, 5, 2), "padding": (0, 0, -2, -2), "value": 2.0},
+        {"x": ones(2, 2, 3), "padding": (0, -3, 0, 1), "value": 2.0},
     )
 
     def test_cropping_undoes_it(self, impl: Any, case: Any) -> Any:
@@ -217,11 +221,15 @@ class TestZeroPad2d(Spec):
     invalid = (
         Invalid(ValueError, "crops of more than the width", x=zeros(2, 3, 4), padding=(-3, -2, 0, 0)),
         Invalid(ValueError, "crops of more than the height", x=zeros(2, 3, 4), padding=(0, 0, -2, -2)),
+        Invalid(ValueError, "a crop of more than the width", x=zeros(2, 3, 4), padding=(2, -5, 0, 0)),
     )
     edges = (
         {"x": ones(1, 1), "padding": (0, 0, 0, 0)},
         {"x": ones(0, 2, 3), "padding": (1, 0, 0, 2)},
         {"x": ones(2, 1, 1), "padding": 1},
+        {"x": ones(2, 2, 5), "padding": (-2, -2, 0, 0)},
+        {"x": ones(2, 5, 2), "padding": (0, 0, -2, -2)},
+        {"x": ones(2, 2, 3), "padding": (0, -3, 0, 1)},
     )
 
     def test_cropping_undoes_it(self, impl: Any, case: Any) -> Any:

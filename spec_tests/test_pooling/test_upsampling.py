@@ -29,6 +29,7 @@ class Upsampled:
         Invalid(ValueError, "neither a size nor a scale", x=zeros(1, 2, 3, 4)),
         Invalid(ValueError, "both a size and a scale", x=zeros(1, 2, 3, 4), size=(6, 8), scale=2),
         Invalid(ValueError, "a size of 0", x=zeros(1, 2, 3, 4), size=(0, 5)),
+        Invalid(ValueError, "a scale of 0", x=zeros(1, 2, 3, 4), scale=0),
         Invalid(ValueError, "an image without rows", x=zeros(1, 2, 0, 4), size=2),
         Invalid(ValueError, "an image of two axes", x=zeros(3, 4), scale=2),
     )
