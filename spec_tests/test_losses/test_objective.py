@@ -103,7 +103,9 @@ class TestAdaptiveLogSoftmax(Spec):
         Invalid(ValueError, "equal cutoffs", **(_call | {"cutoffs": [2, 2], "params": _clusters(0)})),
         Invalid(ValueError, "a cluster of another size", **(_call | {"cutoffs": [2, 4], "params": _clusters(3)})),
         Invalid(
-            ValueError, "a last cluster without classes", **(_call | {"params": _params | {"tail.0.1.weight": zeros(0, 2)}})
+            ValueError,
+            "a last cluster without classes",
+            **(_call | {"params": _params | {"tail.0.1.weight": zeros(0, 2)}}),
         ),
         Invalid(
             TypeError,

@@ -19,7 +19,9 @@ class TestBeginState(Spec):
     invalid = (
         Invalid(ValueError, "an unknown kind", kind="tree", layers=1, directions=1, batch_size=2, hidden_size=3),
         Invalid(ValueError, "a negative batch", kind="gru", layers=1, directions=1, batch_size=-1, hidden_size=3),
-        Invalid(ValueError, "a negative number of units", kind="gru", layers=1, directions=1, batch_size=2, hidden_size=-1),
+        Invalid(
+            ValueError, "a negative number of units", kind="gru", layers=1, directions=1, batch_size=2, hidden_size=-1
+        ),
         Invalid(ValueError, "no layer", kind="gru", layers=0, directions=1, batch_size=2, hidden_size=3),
         Invalid(TypeError, "half a layer", kind="gru", layers=0.5, directions=1, batch_size=2, hidden_size=3),
     )

@@ -186,7 +186,7 @@ def _is_text(value: ast.expr) -> bool:
         return _is_text(value.body) and _is_text(value.orelse)
     if isinstance(value, ast.BinOp):
         return isinstance(value.op, ast.Add) and _is_text(value.left) and _is_text(value.right)
-    return isinstance(value, ast.JoinedStr) or isinstance(value, ast.Constant) and isinstance(value.value, str)
+    return isinstance(value, ast.JoinedStr) or (isinstance(value, ast.Constant) and isinstance(value.value, str))
 
 
 def _wordings(function: ast.FunctionDef) -> list[ast.expr | None]:

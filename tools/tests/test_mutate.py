@@ -1,5 +1,6 @@
 """Mutants: what is changed, who judges it, what becomes of it, and that a campaign goes on where it stopped."""
 
+import ast
 import json
 import os
 import sys
@@ -50,6 +51,31 @@ class TestMutants:
             "    if x:\n        raise ValueError(f'{1 + 1}', 3)\n"
         )
         assert {operator for _, operator, *_ in changes(code, tmp_path, monkeypatch)} == {"AddNot"}
+
+    def test_names_that_only_messages_say_are_left_alone(self, tmp_path, monkeypatch):
+        code = (
+            "def f(x, k):\n"
+            "    check_axes('a' if k == 1 else 'b', x)\n"
+            "    said = 'c' + ('d' if k == 2 else 'e')\n"
+            "    heard = 'g' if k == 3 else 'h'\n"
+            "    if x:\n        raise ValueError(said, heard)\n"
+            "    return heard\n"
+        )
+        lines = {before for _, _, before, _, _ in changes(code, tmp_path, monkeypatch)}
+        assert lines == {"heard = 'g' if k == 3 else 'h'", "if x:"}
+
+    def test_the_tree_is_mended_after_every_change(self, tmp_path, monkeypatch):
+        code = (
+            "def f(x, a=-1):\n    for i in [1, 2]:\n        if not x and i is not None:\n            break\n"
+            "    return (x < 1) if a == 2 else ~x & 3\n"
+        )
+        file = tmp_path / "specimen.py"
+        found = changes(code, tmp_path, monkeypatch)
+        assert len(found) > 15
+        for mutant in mutants.mutants_of("specimen"):
+            was, now = (ast.dump(ast.parse(text)) for text in (file.read_text(encoding="utf-8"), mutant.source))
+            assert was != now
+            assert sum(old != new for old, new in zip(code.splitlines(), mutant.source.splitlines(), strict=True)) == 1
 
 
 class TestUsers:
