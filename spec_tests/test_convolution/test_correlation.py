@@ -235,6 +235,8 @@ class TestLearnKernel(Spec):
             steps=1,
             lr=0.1,
         ),
+        Invalid(ValueError, "a step back", X=ones(2, 2), Y=ones(1, 1), kernel_size=2, steps=-1, lr=0.1),
+        Invalid(ValueError, "a learning rate of 0", X=ones(2, 2), Y=ones(1, 1), kernel_size=2, steps=1, lr=0.0),
     )
     edges = (
         {"X": ones(1, 1), "Y": ones(1, 1), "kernel_size": (1, 1), "steps": 2, "lr": 0.25},

@@ -134,6 +134,7 @@ class TestFold(WindowLaws, Spec):
         Invalid(ValueError, "a window larger than the image", x=zeros(1, 8, 1), output_size=(1, 4), kernel_size=2),
     )
     edges = (
+        {"x": ones(1, 4, 9), "output_size": (2, 2), "kernel_size": 2, "stride": 3, "padding": 3},
         {"x": ones(1, 1, 1), "output_size": (1, 1), "kernel_size": (1, 1)},
         {"x": ones(2, 6, 1), "output_size": (2, 1), "kernel_size": (2, 1)},
         {"x": ones(1, 9, 1), "output_size": (1, 1), "kernel_size": (3, 3), "padding": 1},
