@@ -148,6 +148,8 @@ class TestTransposedCorr2d(BilinearLaws, Spec):
     invalid = (
         Invalid(ValueError, "an image of three axes", X=zeros(2, 3, 4), K=zeros(2, 2)),
         Invalid(ValueError, "a kernel of one axis", X=zeros(3, 4), K=zeros(2)),
+        Invalid(ValueError, "an image without rows", X=zeros(0, 4), K=zeros(2, 2)),
+        Invalid(ValueError, "a kernel without rows", X=zeros(3, 4), K=zeros(0, 2)),
     )
     edges = ({"X": ones(1, 1), "K": ones(1, 1)}, {"X": ones(1, 1), "K": ones(2, 3)}, {"X": ones(1, 4), "K": ones(3, 1)})
 
