@@ -258,6 +258,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--curve", type=Path, help="where the learning curve goes, an SVG picture")
     parser.add_argument("--logs", type=Path, help="a folder for TensorBoard")
     chosen = parser.parse_args(arguments)
+    # Networks this small lose more by sharing the work than they gain, and one thread's sums are the same everywhere.
+    torch.set_num_threads(1)
     task, console = TASKS[chosen.task](), Console()
     epochs = task.epochs if chosen.epochs is None else chosen.epochs
     checkpoint = chosen.checkpoint or Path("out") / f"{chosen.task}-{chosen.layers}-{chosen.seed}.safetensors"
