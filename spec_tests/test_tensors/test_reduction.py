@@ -164,6 +164,7 @@ class TestMean(Reduction):
 
 class TestStd(Reduction):
     component = tensors.std
+    # No low_gradients: PyTorch's slope divides by twice the result first, which overflows in float16 below 7.6e-6.
     cases = domains.spread
     extremes = domains.spread_extremes
     prerequisites = ("mean",)

@@ -1,17 +1,21 @@
 """Implementations are found, asked and understood, whatever arrays they compute with."""
 
+import ast
 import importlib
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from lawbook.fixtures import adapters
 from lawbook.fixtures import implementation as implementations
 from lawbook.fixtures.cases.kit import Case, domain
 from lawbook.fixtures.implementation import CannotLoad, Implementation, Raised, Trial, Unfit, as_implementation
 from lawbook.reference import losses
+from lawbook.spec_tests import load as load_specs
 from lawbook.spec_tests.spec import require
 from lawbook.spec_tests.test_losses import TestSoftmax as SoftmaxSpec
 from lawbook.tools.tests.specimens import adapter, double, implementation, judge, spec, trial
@@ -106,6 +110,15 @@ class TestLoading:
         loaded = implementations.load(str(file))
         assert loaded.function("exp") is None
         assert loaded.function("relu")(3) == 3
+
+    def test_what_a_built_in_adapter_imports_is_none_of_its_components(self):
+        components, taken = set(load_specs()), []
+        for file in Path(adapters.__file__).parent.rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ImportFrom) and not (node.module or "").startswith("lawbook."):
+                    names = {alias.asname or alias.name for alias in node.names}
+                    taken += [f"{file.name}: {name} of {node.module}" for name in sorted(names & components)]
+        assert taken == []
 
     @pytest.mark.parametrize(
         ("what", "complaint"),

@@ -15,6 +15,7 @@ from lawbook.spec_tests.devices import device
 from lawbook.spec_tests.layouts import KINDS, arranged
 from lawbook.spec_tests.spec import Batch, Invalid
 from lawbook.spec_tests.universal import UniversalLaws
+from lawbook.spec_tests.upset import IN_VAIN
 from lawbook.tools.teeth import judge_faulty
 from lawbook.tools.tests.specimens import cases, judge, matrices, numbers, spec
 
@@ -256,6 +257,20 @@ def test_a_stray_nan_and_a_hidden_one_are_told_apart():
     of = spec(lambda x: x * 2, domain(lambda d: {"x": d.tensor((4,), ("normal",))}))
     assert "a nan of the input is hidden" in judge(of, "nan_not_hidden", lambda x: torch.nan_to_num(x) * 2).text
     assert "leaked" in judge(of, "nan_not_hidden", lambda x: x * 2 + x.sum() * 0).text
+
+
+def test_a_gradient_that_is_wrong_anyway_is_upset_twice_at_most():
+    of = spec(lambda x: x * x, numbers, differentiable=("x",))
+    recorded = []
+
+    def with_half_the_slope(x):
+        if x.requires_grad:
+            recorded.append(x)
+        return x * x.detach()
+
+    assert judge(of, "repeated_calls_agree", with_half_the_slope, cases=30).outcome == "pass"
+    # Once upset, once between forward and backward pass, once as usual.
+    assert len(recorded) == 3 * IN_VAIN
 
 
 def test_results_that_are_empty_or_of_one_element_are_judged():
