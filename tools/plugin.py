@@ -109,13 +109,34 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["lawbook_seed"] = node.config.option.law_seed
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(collector: Any, name: str, obj: Any) -> list[Any] | None:
+    """Of a Spec that was not chosen no law is collected: that takes longer than to judge a few."""
+    chosen = collector.config.option
+    if not (chosen.chapter or chosen.component) or not (isinstance(obj, type) and hasattr(obj, "law_names")):
+        return None
+    spec: Any = obj
+    if not hasattr(spec, "name"):
+        return None
+    collector.config.stash.setdefault(SEEN, set()).add(spec)
+    wanted = (not chosen.chapter or spec.chapter in chosen.chapter) and (
+        not chosen.component or spec.name in chosen.component
+    )
+    return None if wanted else []
+
+
+SEEN: pytest.StashKey[set[Any]] = pytest.StashKey()
+"""Specs that were met, chosen or not."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the chosen chapters, components and laws."""
     chosen = config.option
     if not (chosen.chapter or chosen.component or chosen.law):
         return
     try:
-        _require_known(chosen, [item for item in items if is_law(item)])
+        met = {getattr(item, "cls", None) for item in items if is_law(item)}
+        _require_known(chosen, met | config.stash.get(SEEN, set()))
     except Refusal as refusal:
         config.stash[RUN].stop(str(refusal))
         items.clear()
@@ -144,11 +165,11 @@ def is_law(item: pytest.Item) -> bool:
     return hasattr(getattr(item, "cls", None), "law_names")
 
 
-def _require_known(chosen: Any, laws: list[Any]) -> None:
-    """Refuse chapters, components and laws that no collected Spec has."""
-    require_known("chapter", chosen.chapter, {item.cls.chapter for item in laws})
-    require_known("component", chosen.component, {item.cls.name for item in laws})
-    require_known("law", chosen.law, {item.name.removeprefix("test_") for item in laws})
+def _require_known(chosen: Any, specs: set[Any]) -> None:
+    """Refuse chapters, components and laws that no Spec has."""
+    require_known("chapter", chosen.chapter, {spec.chapter for spec in specs})
+    require_known("component", chosen.component, {spec.name for spec in specs})
+    require_known("law", chosen.law, {law for spec in specs for law in spec.law_names()} if chosen.law else set())
 
 
 @pytest.hookimpl(tryfirst=True)
