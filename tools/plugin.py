@@ -135,8 +135,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not (chosen.chapter or chosen.component or chosen.law):
         return
     try:
-        met: set[Any] = {getattr(item, "cls", None) for item in items if is_law(item)}
-        _require_known(chosen, met | config.stash.get(SEEN, set()))
+        seen: set[Any] = config.stash.get(SEEN, set())
+        _require_known(chosen, seen | {getattr(item, "cls", None) for item in items if is_law(item)})
     except Refusal as refusal:
         config.stash[RUN].stop(str(refusal))
         items.clear()
