@@ -16,6 +16,9 @@ from lawbook.tools.mutate.mutants import Mutant
 from lawbook.tools.mutate.trial import Child, Fate
 from lawbook.tools.refusal import Refusal
 
+# JAX, where another test of this process has loaded it, warns of every fork; what is forked here never calls it.
+pytestmark = pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning")
+
 HOME = "lawbook.reference.losses.regression"
 
 
