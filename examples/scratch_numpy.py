@@ -107,7 +107,7 @@ def corr2d_multi_in_out(X, K):
 
 
 def transposed_corr2d(X, K):
-    need(X.ndim == 2 and K.ndim == 2, "expected a matrix and a kernel of two axes")
+    need(X.ndim == 2 and K.ndim == 2 and X.size and K.size, "expected a matrix and a kernel of two axes")
     need_floating(X, K)
     h, w = K.shape
     out = np.zeros((X.shape[0] + h - 1, X.shape[1] + w - 1), X.dtype)
@@ -120,7 +120,7 @@ def transposed_corr2d(X, K):
 def conv_output_size(n, kernel, padding=0, stride=1, dilation=1):
     need(kernel >= 1 and stride >= 1 and dilation >= 1 and padding >= 0, "sizes must be positive")
     span = dilation * (kernel - 1) + 1
-    need(n >= 0 and n + 2 * padding >= span, "the kernel is larger than the padded input")
+    need(n >= 1 and n + 2 * padding >= span, "the kernel is larger than the padded input")
     return (n + 2 * padding - span) // stride + 1
 
 
