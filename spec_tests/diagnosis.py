@@ -8,7 +8,7 @@ import torch
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.faulty import registry
 from lawbook.fixtures.implementation import Implementation, Trial
-from lawbook.fixtures.tree import is_floating, map_leaves
+from lawbook.fixtures.tree import is_floating, map_leaves, widened
 from lawbook.spec_tests.judge import LawBroken, check_form, compare
 from lawbook.spec_tests.oracle import products
 
@@ -69,7 +69,7 @@ class _Answers:
         """Whether another answer is the implementation's, and not the truth."""
         try:
             answer = self._answer(other, case)
-            wide = map_leaves(lambda leaf: leaf.double() if is_floating(leaf) else leaf, self._got[id(case)])
+            wide = widened(self._got[id(case)])
             return self._close(answer, wide, case) and not self._close(answer, self._truth(case), case)
         except Exception:
             return False

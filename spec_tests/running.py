@@ -13,7 +13,7 @@ import torch
 
 from lawbook.fixtures.cases.kit import Case, Domain, Draft
 from lawbook.fixtures.implementation import Implementation, NotOffered, Raised, Trial, Unfit
-from lawbook.fixtures.tree import is_floating, leaves, map_leaves, ordered
+from lawbook.fixtures.tree import leaves, ordered, widened
 from lawbook.spec_tests import globals_guard
 from lawbook.spec_tests.devices import Device
 from lawbook.spec_tests.diagnosis import TRIED
@@ -304,7 +304,7 @@ class LawRun:
                 kept.append(spread(both, case, both(case.to(torch.float64))))
             return _added(kept[0](level))
 
-        wide = map_leaves(lambda leaf: leaf.double() if is_floating(leaf) else leaf, right)
+        wide = widened(right)
         return settle(compare(left, wide, case.dtype, -1, yardstick), "law", left, right)
 
     def over_cases(self, body: Callable[[Case], None]) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.implementation import Raised, Trial, copy
-from lawbook.fixtures.tree import floating, is_floating, leaves, map_leaves, ordered, values
+from lawbook.fixtures.tree import floating, is_floating, leaves, map_leaves, ordered, values, widened
 from lawbook.spec_tests import globals_guard
 from lawbook.spec_tests.arguments import defaults, remember, require_same, same, with_nan, within_range
 from lawbook.spec_tests.judge import LawBroken, check_form, compare
@@ -81,7 +81,7 @@ class UniversalLaws(Circumstances):
         self._backward_after(impl, case, other)
         self._same_again(first, case, "first")
         self._same_again(second, case, "second")
-        wide = map_leaves(lambda leaf: leaf.double() if is_floating(leaf) else leaf, second)
+        wide = widened(second)
         check_form(third, self.oracle.form(case))
         outcome = compare(third, wide, case.dtype, self.rows(case), self.oracle.value_spread(case))
         return settle(outcome, "repeat", third, wide, "at the third call, after another input,")
@@ -122,7 +122,7 @@ class UniversalLaws(Circumstances):
         alone = impl(case.but(**changed))
         picked = batch.of_result(pick, whole)
         check_form(alone, picked, f"{what}, the result")
-        wide = map_leaves(lambda leaf: leaf.double() if is_floating(leaf) else leaf, picked)
+        wide = widened(picked)
 
         def yardstick(level: int) -> list[Any]:
             # A yardstick for every floating tensor, walked in the order in which the result's tensors are picked.
@@ -345,7 +345,7 @@ class UniversalLaws(Circumstances):
             raise
         if same(got, expected):
             return 0.0
-        wide = map_leaves(lambda leaf: leaf.double() if is_floating(leaf) else leaf, expected)
+        wide = widened(expected)
         try:
             check_form(got, expected)
             if "agrees_with_reference" in self.declines:

@@ -119,10 +119,7 @@ def pytest_pycollect_makeitem(collector: Any, name: str, obj: Any) -> list[Any] 
     if not hasattr(spec, "name"):
         return None
     collector.config.stash.setdefault(SEEN, set()).add(spec)
-    wanted = (not chosen.chapter or spec.chapter in chosen.chapter) and (
-        not chosen.component or spec.name in chosen.component
-    )
-    return None if wanted else []
+    return None if _is_chosen(spec, chosen) else []
 
 
 SEEN: pytest.StashKey[set[Any]] = pytest.StashKey()
@@ -149,15 +146,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             kept.append(item)
             continue
         law = item.name.removeprefix("test_")
-        wanted = (
-            (not chosen.chapter or spec.chapter in chosen.chapter)
-            and (not chosen.component or spec.name in chosen.component)
-            and (not chosen.law or law in chosen.law)
-        )
+        wanted = _is_chosen(spec, chosen) and (not chosen.law or law in chosen.law)
         (kept if wanted else dropped).append(item)
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = kept
+
+
+def _is_chosen(spec: Any, chosen: Any) -> bool:
+    return (not chosen.chapter or spec.chapter in chosen.chapter) and (
+        not chosen.component or spec.name in chosen.component
+    )
 
 
 def is_law(item: pytest.Item) -> bool:
