@@ -100,10 +100,6 @@ def prepare(request: Request) -> None:
         _check_writable(request.verdict)
     if request.expected is not None:
         _check_expected(request.expected)
-    if request.chapters or request.components or request.laws:
-        from lawbook.tools import catalogue
-
-        catalogue.check_selection(catalogue.registry(), request.chapters, request.components, request.laws)
 
 
 def _check_workers(request: Request) -> None:

@@ -6,6 +6,7 @@ memory takes a worker down and not the run; see ``containment``.
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 from pathlib import Path
@@ -109,6 +110,21 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["lawbook_seed"] = node.config.option.law_seed
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Chapters that were not chosen are not even imported, provided that nothing else is needed of them."""
+    chosen = config.option
+    if not chosen.chapter or chosen.component or chosen.law or collection_path.parent != SPECS:
+        return None
+    # A misspelt chapter is refused with the close ones named: that takes all of them.
+    known = all((SPECS / f"test_{chapter}").is_dir() for chapter in chosen.chapter)
+    named = collection_path.name.removeprefix("test_")
+    return True if known and collection_path.is_dir() and named not in chosen.chapter else None
+
+
+SPECS = Path(__file__).parent.parent / "spec_tests"
+"""A folder ``test_CHAPTER`` for each chapter."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pycollect_makeitem(collector: Any, name: str, obj: Any) -> list[Any] | None:
     """Of a Spec that was not chosen no law is collected: that takes longer than to judge a few."""
@@ -175,6 +191,8 @@ def _require_known(chosen: Any, specs: set[Any]) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """A worker notes which of the items are laws: there may be other tests beside them."""
     if hasattr(session.config, "workerinput"):
+        # What is loaded by now stays: the collector of garbage need not look through it again and again.
+        gc.freeze()
         session.config.stash[RUN].note_laws([item.nodeid for item in session.items if is_law(item)])
 
 
