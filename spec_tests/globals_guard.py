@@ -41,7 +41,9 @@ def restore(before: dict[str, Any]) -> None:
     torch.set_grad_enabled(before["the grad mode"])
     if torch.get_num_threads() != before["the thread count"]:
         torch.set_num_threads(before["the thread count"])
-    torch.use_deterministic_algorithms(before["deterministic algorithms"])
+    # Setting it, even to what it is, imports torch.compile's back end: over a second.
+    if torch.are_deterministic_algorithms_enabled() != before["deterministic algorithms"]:
+        torch.use_deterministic_algorithms(before["deterministic algorithms"])
     torch.set_flush_denormal(before["flushing of denormal numbers"])
     np.seterr(**dict(before["NumPy's error handling"]))
     os.chdir(before["the working directory"])
