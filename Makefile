@@ -19,7 +19,7 @@ verdict: $(READY)
 	$(BIN)/lawbook report out/verdict.json --html out/verdict.html && exit $$status
 
 test: $(READY)
-	$(BIN)/python -m pytest -q -n auto tools/tests
+	$(BIN)/python -m pytest -q -n auto --dist worksteal tools/tests
 
 lint: $(READY)
 	$(BIN)/ruff check .
