@@ -35,7 +35,7 @@ imports: $(READY)
 	$(BIN)/lint-imports
 
 teeth: $(READY)
-	$(BIN)/python -m lawbook.tools.teeth
+	$(BIN)/python -m lawbook.tools.teeth --markdown docs/teeth
 
 clean:
 	rm -rf .venv build dist out *.egg-info

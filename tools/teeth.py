@@ -1,15 +1,19 @@
-"""Teeth: judge what must be rejected, impostors and faulty implementations, in this process.
+"""Teeth: judge what must be rejected, impostors and faulty implementations, all of them.
 
-python -m lawbook.tools.teeth [--chapter NAME] [--component NAME] [--markdown FILE]
+python -m lawbook.tools.teeth [--chapter NAME] [--component NAME] [--markdown FOLDER]
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import os
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,6 +29,8 @@ from lawbook.spec_tests.devices import device
 from lawbook.spec_tests.oracle import products
 from lawbook.spec_tests.running import LawRun, Settings, run_law
 from lawbook.spec_tests.spec import Spec
+from lawbook.tools import catalogue
+from lawbook.tools.refusal import Refusal
 
 REJECTED = ("fail", "error")
 
@@ -103,16 +109,21 @@ def _equal(a: Any, b: Any) -> bool:
     ) and len(floating(a)) == len(floating(b))
 
 
+def bites_of(component: str) -> list[Bite]:
+    """Every impostor and every faulty implementation of one component."""
+    spec = load()[component]
+    bites = [judge_impostor(spec, name) for name in IMPOSTORS]
+    return bites + [judge_faulty(spec, known) for known in registry.load().get(component, [])]
+
+
 def all_bites(chapters: list[str], components: list[str]) -> Iterator[Bite]:
-    """Every impostor and every faulty implementation of the chosen components."""
-    faulty = registry.load()
-    for spec in load().values():
-        if (chapters and spec.chapter not in chapters) or (components and spec.name not in components):
-            continue
-        for name in IMPOSTORS:
-            yield judge_impostor(spec, name)
-        for known in faulty.get(spec.name, []):
-            yield judge_faulty(spec, known)
+    """The same of the chosen components, in as many processes as there are processors."""
+    specs = [spec for _, spec in catalogue.chosen(load(), chapters) if not components or spec.name in components]
+    workers = min(os.cpu_count() or 1, max(1, len(specs)))
+    start = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, start, torch.set_num_threads, (1,)) as pool:
+        for bites in pool.map(bites_of, [spec.name for spec in specs]):
+            yield from bites
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -120,21 +131,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Judge everything that must be rejected.")
     parser.add_argument("--chapter", action="append", default=[])
     parser.add_argument("--component", action="append", default=[])
-    parser.add_argument("--markdown", metavar="FILE", help="write the table here")
+    parser.add_argument("--markdown", metavar="FOLDER", type=Path, help="write a page a chapter here, and their index")
     chosen = parser.parse_args(arguments)
-    torch.set_num_threads(1)
+    try:
+        catalogue.check_selection(load(), chosen.chapter, chosen.component)
+    except Refusal as refusal:
+        parser.error(str(refusal))
     bites = []
     for bite in all_bites(chosen.chapter, chosen.component):
         bites.append(bite)
         if _through([bite]):
             print(f"NOT REJECTED  {bite.component} · {bite.name}  {'; '.join(bite.missed)}", flush=True)
-    through = _through(bites)
-    same = [b for b in bites if b.same]
+    through, same = _through(bites), [b for b in bites if b.same]
     print(f"{len(bites) - len(through) - len(same)} rejected, {len(through)} got through, ", end="")
     print(f"{len(same)} are no impostors: {', '.join(f'{b.component} · {b.name}' for b in same)}")
     if chosen.markdown:
-        with open(chosen.markdown, "w", encoding="utf-8") as file:
-            file.write(markdown(bites))
+        write_pages(bites, chosen.markdown, whole=not (chosen.chapter or chosen.component))
     return bool(through)
 
 
@@ -142,20 +154,58 @@ def _through(bites: list[Bite]) -> list[Bite]:
     return [b for b in bites if b.missed or not (b.rejected_by or b.same)]
 
 
-def markdown(bites: list[Bite]) -> str:
-    """A table: component × impostor, and the faulty implementations with the laws that rejected them."""
-    names = list(IMPOSTORS)
-    by = {(b.component, b.name): b for b in bites}
-    components = list(dict.fromkeys(b.component for b in bites))
-    through, same = _through(bites), [b for b in bites if b.same]
+def write_pages(bites: list[Bite], folder: Path, whole: bool) -> None:
+    """A page a chapter; of a whole run also their index."""
+    folder.mkdir(parents=True, exist_ok=True)
+    chapters = {
+        chapter: [b for b in bites if b.chapter == chapter] for chapter in dict.fromkeys(b.chapter for b in bites)
+    }
+    for chapter, some in chapters.items():
+        (folder / f"{chapter}.md").write_text(page(chapter, some), encoding="utf-8")
+    if whole:
+        (folder / "README.md").write_text(index(chapters), encoding="utf-8")
+
+
+def index(chapters: dict[str, list[Bite]]) -> str:
+    """How many were rejected, chapter by chapter."""
     lines = [
         "# Teeth",
         "",
-        "What must be rejected, and the laws that do. `python -m lawbook.tools.teeth --markdown docs/teeth.md` writes this page.",
-        f"{len(bites) - len(through) - len(same)} rejected, {len(through)} got through, {len(same)} are no impostors: they give",
-        "the reference's own answer on every case.",
+        "What must be rejected, and how much of it is. Nine impostors a component (zeros, the previous answer, a",
+        "detached one, …) and the faulty implementations, each by every law that must reject it. `make teeth` judges them",
+        "all and writes these pages. Where an impostor gives the reference's own answer on every case it is none.",
+        "",
+        "| chapter | components | impostors rejected | the reference's own answer | faulty rejected | got through |",
+        "|---|---|---|---|---|---|",
+    ]
+    rows = [_row(f"[{chapter}]({chapter}.md)", some) for chapter, some in chapters.items()]
+    rows.append(_row("all", [bite for some in chapters.values() for bite in some]))
+    return "\n".join(lines + rows) + "\n"
+
+
+def _row(name: str, bites: list[Bite]) -> str:
+    through = _through(bites)
+    impostors = [b for b in bites if b.name in IMPOSTORS]
+    faulty = [b for b in bites if b.name not in IMPOSTORS]
+    same = sum(b.same for b in impostors)
+    rejected = [sum(b not in through for b in some) for some in (impostors, faulty)]
+    components = len({b.component for b in bites})
+    return (
+        f"| {name} | {components} | {rejected[0] - same} | {same} | {rejected[1]} of {len(faulty)} | {len(through)} |"
+    )
+
+
+def page(chapter: str, bites: list[Bite]) -> str:
+    """Component × impostor, and the faulty implementations with the laws that rejected them."""
+    names = list(IMPOSTORS)
+    by = {(b.component, b.name): b for b in bites}
+    components = list(dict.fromkeys(b.component for b in bites))
+    lines = [
+        f"# Teeth: {chapter}",
         "",
         "## Impostors",
+        "",
+        "The first law that rejects each.",
         "",
         f"| component | {' | '.join(names)} |",
         f"|---|{'---|' * len(names)}",

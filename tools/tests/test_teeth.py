@@ -10,7 +10,7 @@ from lawbook.fixtures.faulty.impostors import IMPOSTORS
 from lawbook.fixtures.faulty.registry import Faulty
 from lawbook.fixtures.implementation import copy
 from lawbook.spec_tests import load
-from lawbook.tools.teeth import Bite, judge_faulty, judge_impostor, main, markdown
+from lawbook.tools.teeth import Bite, judge_faulty, judge_impostor, main, page
 from lawbook.tools.tests.specimens import double, judge, numbers, spec
 
 SPECS = load()
@@ -102,14 +102,17 @@ class TestTeethThemselves:
         assert "NOT REJECTED  softmax · zeros" in capsys.readouterr().out
         rejected = [Bite("softmax", "losses", name, ["agrees_with_reference"]) for name in IMPOSTORS]
         monkeypatch.setattr("lawbook.tools.teeth.all_bites", lambda *_: iter(rejected))
-        assert main(["--markdown", str(tmp_path / "teeth.md")]) == 0
-        assert "agrees with reference" in (tmp_path / "teeth.md").read_text()
+        assert main(["--markdown", str(tmp_path)]) == 0
+        assert "agrees with reference" in (tmp_path / "losses.md").read_text()
+        assert (
+            f"| [losses](losses.md) | 1 | {len(IMPOSTORS)} | 0 | 0 of 0 | 0 |" in (tmp_path / "README.md").read_text()
+        )
 
     def test_the_table_shows_what_was_missed(self):
         bites = [Bite("softmax", "losses", name, ["agrees_with_reference"]) for name in IMPOSTORS]
         bites.append(Bite("softmax", "losses", "blind", [], ["memory_layout: pass"]))
         bites[0].rejected_by = []
-        table = markdown(bites)
+        table = page("losses", bites)
         assert "**not rejected**" in table
         assert "**not: memory_layout: pass**" in table
 
