@@ -1,4 +1,4 @@
-"""The examples do what they are there for: one file is right throughout, five are wrong in one way each."""
+"""The examples do what they are there for: one file is right throughout, fourteen are wrong in one way each."""
 
 import re
 from pathlib import Path
@@ -20,6 +20,18 @@ MISTAKES = {
     "conv2d_flipped": ("conv2d", "the kernel is flipped: a convolution of mathematics, not a cross-correlation"),
     "lstm_gates": ("lstm_cell", "two gates have changed places"),
     "clip_each": ("clip_gradients", "every tensor is measured by itself"),
+    "standardize_variance": ("standardize", "centred, but divided by the variance"),
+    "adam_uncorrected": ("adam", "the averages are not corrected for their start at 0"),
+    "softplus_digits": ("softplus", "log(1 + exp(x)) has no digits left for very negative x"),
+    "layer_norm_unbiased": ("layer_norm", "what is divided by comes from n − 1"),
+    "nms_dropped_drop": ("nms", "boxes that are dropped drop others"),
+    "mean_iou_absent": ("mean_iou", "a class that does not appear counts as 0"),
+    "masked_softmax_small": (
+        "masked_softmax",
+        "masked scores become a number close to zero, which is a score like any other",
+    ),
+    "positional_encoding_halves": ("positional_encoding", "all sines before all cosines"),
+    "bleu_unclipped": ("bleu", "a word of the label matches any number of times"),
 }
 
 
