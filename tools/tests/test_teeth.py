@@ -22,8 +22,28 @@ def test_impostors_and_faulty_implementations_are_rejected(name):
     bites = [judge_impostor(SPECS[name], impostor) for impostor in IMPOSTORS]
     assert [bite.name for bite in bites if not (bite.rejected_by or bite.same)] == []
     assert not all(bite.same for bite in bites), "impostors that give the very same answer prove nothing"
-    missed = {known.name: judge_faulty(SPECS[name], known).missed for known in KNOWN.get(name, [])}
+    missed = {known.name: judge_faulty(SPECS[name], known).missed for known in affordable(SPECS[name])}
     assert {known: laws for known, laws in missed.items() if laws} == {}
+
+
+def affordable(spec_class):
+    """All faulty implementations; of what is trained, seconds each, a few that need all the laws. `make teeth` judges all."""
+    known = KNOWN.get(spec_class.name, [])
+    if spec_class.cost == 1:
+        return known
+    few, left = [], {law for one in known for law in one.rejected_by}
+    while left:
+        few.append(max(known, key=lambda one: len(left & set(one.rejected_by))))
+        left -= set(few[-1].rejected_by)
+    return few
+
+
+def test_of_what_is_trained_every_law_has_its_proof():
+    trained = [spec_class for spec_class in SPECS.values() if spec_class.cost > 1]
+    assert trained
+    for spec_class in trained:
+        named = {law for known in KNOWN[spec_class.name] for law in known.rejected_by}
+        assert {law for known in affordable(spec_class) for law in known.rejected_by} == named
 
 
 def test_every_component_has_a_faulty_implementation():
