@@ -1,9 +1,8 @@
 """What must hold for the pooling chapter."""
 
+from lawbook.spec_tests.test_pooling.test_adaptive_maxima import TestAdaptiveMaxPool2d, TestFractionalMaxPool2d
 from lawbook.spec_tests.test_pooling.test_averages import TestAdaptiveAvgPool2d, TestAvgPool2d, TestGlobalAvgPool
 from lawbook.spec_tests.test_pooling.test_maxima import (
-    TestAdaptiveMaxPool2d,
-    TestFractionalMaxPool2d,
     TestMaxPool1d,
     TestMaxPool2d,
     TestMaxPool3d,

@@ -14,7 +14,7 @@ from lawbook.reference.convolution.padding import surround
 from lawbook.reference.convolution.sizes import per_axis
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require
 from lawbook.spec_tests.test_pooling.laws import Layer, each, places_of
-from lawbook.spec_tests.test_pooling.test_maxima import divided
+from lawbook.spec_tests.test_pooling.test_adaptive_maxima import divided
 
 
 class TestAvgPool2d(Layer, Spec):

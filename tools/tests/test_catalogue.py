@@ -1,6 +1,7 @@
 """What lawbook holds, against the table of what it has to."""
 
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,14 @@ def test_every_component_of_the_chapter(held, chapter):
 
 def test_398_components():
     assert sum(map(len, CATALOGUE.values())) == 398
+
+
+def test_every_spec_can_be_imported_from_its_chapter():
+    """A test suite of someone else's takes its classes from there."""
+    missing = {
+        name: spec_class.__name__
+        for name, spec_class in load().items()
+        if getattr(import_module(f"lawbook.spec_tests.test_{spec_class.chapter}"), spec_class.__name__, None)
+        is not spec_class
+    }
+    assert missing == {}
