@@ -10,11 +10,11 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -33,6 +33,7 @@ from lawbook.tools import catalogue
 from lawbook.tools.refusal import Refusal
 
 REJECTED = ("fail", "error")
+T = TypeVar("T")
 
 
 @dataclass
@@ -117,26 +118,37 @@ def bites_of(component: str) -> list[Bite]:
 
 
 def all_bites(chapters: list[str], components: list[str]) -> Iterator[Bite]:
-    """The same of the chosen components, in as many processes as there are processors."""
+    """The same of the chosen components."""
+    for bites in by_component(bites_of, chapters, components):
+        yield from bites
+
+
+def by_component(judge: Callable[[str], T], chapters: list[str], components: list[str]) -> Iterator[T]:
+    """What a function says of every chosen component, in as many processes as there are processors."""
     specs = [spec for _, spec in catalogue.chosen(load(), chapters) if not components or spec.name in components]
     workers = min(os.cpu_count() or 1, max(1, len(specs)))
     start = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, start, torch.set_num_threads, (1,)) as pool:
-        for bites in pool.map(bites_of, [spec.name for spec in specs]):
-            yield from bites
+        yield from pool.map(judge, [spec.name for spec in specs])
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Print what was rejected and what was not; 1 when anything got through."""
-    parser = argparse.ArgumentParser(description="Judge everything that must be rejected.")
+def selection(description: str, arguments: list[str] | None, markdown: str) -> argparse.Namespace:
+    """Chapters and components from the command line, refused where there are none of that name."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--chapter", action="append", default=[])
     parser.add_argument("--component", action="append", default=[])
-    parser.add_argument("--markdown", metavar="FOLDER", type=Path, help="write a page a chapter here, and their index")
+    parser.add_argument("--markdown", metavar="PATH", type=Path, help=markdown)
     chosen = parser.parse_args(arguments)
     try:
         catalogue.check_selection(load(), chosen.chapter, chosen.component)
     except Refusal as refusal:
         parser.error(str(refusal))
+    return chosen
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print what was rejected and what was not; 1 when anything got through."""
+    chosen = selection("Judge all that must be rejected.", arguments, "the folder for a page a chapter and their index")
     bites = []
     for bite in all_bites(chosen.chapter, chosen.component):
         bites.append(bite)
