@@ -20,12 +20,12 @@ from lawbook.spec_tests import load
 from lawbook.spec_tests.drawing import drafts
 from lawbook.spec_tests.running import Settings
 from lawbook.tools.mutate.mutants import REFERENCE, Mutant, modules, mutants_of
-from lawbook.tools.mutate.trial import Child, Fate
+from lawbook.tools.mutate.trial import PROFILES, Child, Fate
 from lawbook.tools.mutate.users import users
 from lawbook.tools.refusal import Refusal, require_known
 
 SLOWEST = 20.0
-"""Seconds a mutant may take at least; a component's untouched twin gives the rest."""
+"""Seconds a mutant may take; where the untouched twin takes long, so many times as long as that."""
 TIMES_THE_TWIN = 5.0
 
 
@@ -122,31 +122,70 @@ def run(plan: Plan, log: Path | None, console: Console) -> Campaign:
     return campaign
 
 
+class Twins:
+    """The untouched reference in the mutants' place: what its laws are worth, and how long they take."""
+
+    def __init__(self, seed: int, refused: dict[str, str]):
+        self._seed = seed
+        self._refused = refused
+        self._warm: set[str] = set()
+        self._accepted: dict[tuple[str, str], bool] = {}
+        self._seconds: dict[str, float] = {}
+
+    def warm(self, component: str) -> None:
+        """Draw the component's cases here, so that every mutant's process inherits them."""
+        if component in self._warm:
+            return
+        self._warm.add(component)
+        spec = load()[component]
+        for domain in filter(None, (spec.cases, spec.extremes)):
+            for profile in PROFILES:
+                drafts(component, domain, self._seed, Settings(profile=profile).count)
+
+    def accepted(self, component: str, law: str) -> bool:
+        """Whether the law holds for the untouched reference; if not, a kill by it means nothing."""
+        if (component, law) not in self._accepted:
+            fate = self._fate(component, law)
+            self._accepted[component, law] = fate.outcome == "survived" and not fate.law
+            if not self._accepted[component, law]:
+                self._refused[component] = f"its untouched twin: {fate.outcome} {fate.law or law}"
+        return self._accepted[component, law]
+
+    def limit(self, components: list[str]) -> float:
+        """Seconds a mutant of a slow component may take."""
+        for component in components:
+            if component not in self._seconds:
+                self._seconds[component] = self._fate(component).seconds
+        return max(SLOWEST, TIMES_THE_TWIN * sum(self._seconds[component] for component in components))
+
+    def _fate(self, component: str, law: str | None = None) -> Fate:
+        child = Child(None, [component], self._seed, 10 * SLOWEST, law)
+        while child.left > 0 and select.select([child.answers], [], [], child.left)[0]:
+            if child.read():
+                break
+        return child.fate(too_long=child.left <= 0)
+
+
 def _judged(
     left: list[tuple[Mutant, list[str]]], plan: Plan, campaign: Campaign
 ) -> Iterator[tuple[Mutant, list[str], Fate]]:
-    """Fates as they become known. A component is warmed up once: its children inherit what was drawn."""
-    limits: dict[str, float | None] = {}
+    """Fates as they become known."""
+    twins = Twins(plan.seed, campaign.refused)
     running: dict[int, tuple[Child, list[str]]] = {}
     try:
         for mutant, by in left:
-            trusted = []
-            for component in by:
-                if component not in limits:
-                    while running:
-                        yield from _finished(running)
-                    limits[component] = _limit(component, plan.seed, campaign)
-                if limits[component] is not None:
-                    trusted.append(component)
+            trusted = [component for component in by if component not in campaign.refused]
             if not trusted:
                 yield mutant, by, Fate("unjudged")
                 continue
+            for component in trusted:
+                twins.warm(component)
             while len(running) >= plan.workers:
-                yield from _finished(running)
-            child = Child(mutant, trusted, plan.seed, sum(limits[c] or 0 for c in trusted))
+                yield from _finished(running, twins)
+            child = Child(mutant, trusted, plan.seed, SLOWEST)
             running[child.answers] = (child, by)
         while running:
-            yield from _finished(running)
+            yield from _finished(running, twins)
     except KeyboardInterrupt:
         campaign.interrupted = True
     finally:
@@ -154,37 +193,26 @@ def _judged(
             child.fate(too_long=True)
 
 
-def _limit(component: str, seed: int, campaign: Campaign) -> float | None:
-    """Seconds for the component's mutants; None when even the untouched twin is not accepted."""
-    spec = load()[component]
-    for domain in filter(None, (spec.cases, spec.extremes)):
-        for profile in ("quick", "default"):
-            drafts(component, domain, seed, Settings(profile=profile).count)
-    child = Child(None, [component], seed, 10 * SLOWEST)
-    while child.left > 0 and select.select([child.answers], [], [], child.left)[0]:
-        if child.read():
-            break
-    fate = child.fate(too_long=child.left <= 0)
-    if fate.outcome != "survived" or fate.law:
-        campaign.refused[component] = f"its untouched twin: {fate.outcome} {fate.law}"
-        return None
-    return max(SLOWEST, TIMES_THE_TWIN * fate.seconds)
-
-
-def _finished(running: dict[int, tuple[Child, list[str]]]) -> Iterator[tuple[Mutant, list[str], Fate]]:
+def _finished(running: dict[int, tuple[Child, list[str]]], twins: Twins) -> Iterator[tuple[Mutant, list[str], Fate]]:
     """Wait until a child has ended or taken too long."""
     patience = max(0.0, min(child.left for child, _ in running.values()))
+    ended: list[tuple[Child, list[str], bool]] = []
     for ready in select.select(list(running), [], [], patience)[0]:
-        child, by = running[ready]
-        if child.read():
-            del running[ready]
-            assert child.mutant is not None
-            yield child.mutant, by, child.fate()
+        if running[ready][0].read():
+            ended.append((*running.pop(ready), False))
     for descriptor, (child, by) in list(running.items()):
+        if child.left <= 0 and not child.extended:
+            # Only now is it worth the time to find out how long the untouched reference takes.
+            child.extended, child.limit = True, twins.limit(child.components)
         if child.left <= 0:
             del running[descriptor]
-            assert child.mutant is not None
-            yield child.mutant, by, child.fate(too_long=True)
+            ended.append((child, by, True))
+    for child, by, too_long in ended:
+        fate = child.fate(too_long)
+        assert child.mutant is not None
+        if fate.killed and fate.law not in ("", "import") and not twins.accepted(fate.component, fate.law):
+            fate = Fate("unjudged")
+        yield child.mutant, by, fate
 
 
 def equivalents() -> dict[tuple[str, str, str, str, int], str]:

@@ -96,8 +96,10 @@ def twin(mutant: Mutant | None, component: str) -> Callable[..., Any]:
         return getattr(importlib.import_module(function.__module__), function.__name__)
 
 
-def judge(mutant: Mutant | None, components: list[str], seed: int, tell: Callable[[Fate], None]) -> Fate:
-    """The first law, on the first profile, that rejects the mutant; ``tell`` is given the law in work."""
+def judge(
+    mutant: Mutant | None, components: list[str], seed: int, tell: Callable[[Fate], None], only: str | None = None
+) -> Fate:
+    """The first law (or the ``only`` one), on the first profile, that rejects the mutant; ``tell`` is given the law in work."""
     cases = 0
     faults: list[str] = []
     for profile in PROFILES:
@@ -108,7 +110,7 @@ def judge(mutant: Mutant | None, components: list[str], seed: int, tell: Callabl
                 function = twin(mutant, component)
             except Exception:
                 return Fate("killed", component, "import", 0, profile)
-            for law in spec.law_names():
+            for law in [only] if only else spec.law_names():
                 tell(Fate("killed", component, law, cases, profile))
                 result = run_law(spec, law, Implementation([{component: function}], "mutant"), settings)
                 cases += result.cases
@@ -124,15 +126,17 @@ def judge(mutant: Mutant | None, components: list[str], seed: int, tell: Callabl
 class Child:
     """A process judging one mutant."""
 
-    def __init__(self, mutant: Mutant | None, components: list[str], seed: int, limit: float):
+    def __init__(self, mutant: Mutant | None, components: list[str], seed: int, limit: float, only: str | None = None):
         self.mutant = mutant
+        self.components = components
+        self.extended = False
         self.started = time.monotonic()
         self.limit = limit
         self.answers, there = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self.answers)
-            _serve(there, mutant, components, seed)
+            _serve(there, mutant, components, seed, only)
         os.close(there)
         self._said = b""
 
@@ -161,7 +165,7 @@ class Child:
         return replace(last, outcome="crash" if status else last.outcome, seconds=seconds)
 
 
-def _serve(there: int, mutant: Mutant | None, components: list[str], seed: int) -> None:
+def _serve(there: int, mutant: Mutant | None, components: list[str], seed: int, only: str | None) -> None:
     """The child's whole life; it must not return into the parent's code."""
 
     def tell(fate: Fate) -> None:
@@ -174,7 +178,7 @@ def _serve(there: int, mutant: Mutant | None, components: list[str], seed: int) 
         os.dup2(silence, 2)
         faulthandler.disable()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        tell(judge(mutant, components, seed, tell))
+        tell(judge(mutant, components, seed, tell, only))
         status = 0
     finally:
         os._exit(status)

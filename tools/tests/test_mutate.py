@@ -11,7 +11,7 @@ from rich.console import Console
 import lawbook
 from lawbook.spec_tests import load
 from lawbook.tools.mutate import campaign, mutants, report, trial, users
-from lawbook.tools.mutate.campaign import Campaign, Judged, Plan
+from lawbook.tools.mutate.campaign import Campaign, Judged, Plan, Twins
 from lawbook.tools.mutate.mutants import Mutant
 from lawbook.tools.mutate.trial import Child, Fate
 from lawbook.tools.refusal import Refusal
@@ -133,14 +133,40 @@ class TestFates:
         assert (fate.outcome, fate.law) == ("crash", "agrees_with_reference")
         assert fate.killed
 
-    def test_an_endless_loop_is_ended(self):
+    def test_an_endless_loop_is_ended(self, monkeypatch):
+        monkeypatch.setattr(campaign, "SLOWEST", 0.1)
+        monkeypatch.setattr(campaign, "TIMES_THE_TWIN", 0.1)
         child = Child(mutated("def mse_loss(*a, **k):\n    while True:\n        pass\n"), ["mse_loss"], 0, 0.5)
-        running = {child.answers: (child, ["mse_loss"])}
+        running, twins = {child.answers: (child, ["mse_loss"])}, Twins(0, {})
+        ended = []
         while running:
-            ended = list(campaign._finished(running))
+            ended += campaign._finished(running, twins)
         assert [(fate.outcome, fate.killed) for _, _, fate in ended] == [("timeout", True)]
         with pytest.raises(ProcessLookupError):
             os.kill(child.pid, 0)
+
+
+class TestTwins:
+    def test_a_slow_component_has_the_time_it_needs(self, monkeypatch):
+        twins = Twins(0, {})
+        monkeypatch.setattr(twins, "_fate", lambda component, law=None: Fate("survived", seconds=30.0))
+        assert twins.limit(["mse_loss"]) == 30.0 * campaign.TIMES_THE_TWIN
+        assert Twins(0, {}).limit([]) == campaign.SLOWEST
+
+    def test_a_kill_by_a_law_that_the_untouched_reference_breaks_means_nothing(self, monkeypatch):
+        refused = {}
+        twins = Twins(0, refused)
+        assert twins.accepted("mse_loss", "agrees_with_reference")
+        assert refused == {}
+        monkeypatch.setattr(twins, "_fate", lambda component, law=None: Fate("killed", component, law))
+        child = Child(mutated("def mse_loss(*a, **k):\n    raise SystemExit\n"), ["mse_loss"], 0, 60)
+        twins._accepted.clear()
+        running = {child.answers: (child, ["mse_loss"])}
+        ended = []
+        while running:
+            ended += campaign._finished(running, twins)
+        assert [fate.outcome for _, _, fate in ended] == ["unjudged"]
+        assert "its untouched twin: killed" in refused["mse_loss"]
 
 
 class TestCampaign:
@@ -175,8 +201,8 @@ class TestCampaign:
     def test_an_interrupt_keeps_what_is_finished(self, monkeypatch):
         interrupt = iter([False, True])
 
-        def interrupted(running):
-            found = original(running)
+        def interrupted(running, twins):
+            found = original(running, twins)
             if next(interrupt, False):
                 raise KeyboardInterrupt
             return found
