@@ -24,6 +24,7 @@ from lawbook.fixtures.faulty.impostors import IMPOSTORS
 from lawbook.fixtures.faulty.registry import Faulty
 from lawbook.fixtures.implementation import Implementation
 from lawbook.fixtures.tree import floating
+from lawbook.reference import chapter_order
 from lawbook.spec_tests import load
 from lawbook.spec_tests.devices import device
 from lawbook.spec_tests.oracle import products
@@ -158,7 +159,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"{len(bites) - len(through) - len(same)} rejected, {len(through)} got through, ", end="")
     print(f"{len(same)} are no impostors: {', '.join(f'{b.component} · {b.name}' for b in same)}")
     if chosen.markdown:
-        write_pages(bites, chosen.markdown, whole=not (chosen.chapter or chosen.component))
+        write_pages(bites, chosen.markdown)
     return bool(through)
 
 
@@ -166,44 +167,44 @@ def _through(bites: list[Bite]) -> list[Bite]:
     return [b for b in bites if b.missed or not (b.rejected_by or b.same)]
 
 
-def write_pages(bites: list[Bite], folder: Path, whole: bool) -> None:
-    """A page a chapter; of a whole run also their index."""
+def write_pages(bites: list[Bite], folder: Path) -> None:
+    """A page a chapter, and the index of all that are there."""
     folder.mkdir(parents=True, exist_ok=True)
-    chapters = {
-        chapter: [b for b in bites if b.chapter == chapter] for chapter in dict.fromkeys(b.chapter for b in bites)
-    }
-    for chapter, some in chapters.items():
+    for chapter in dict.fromkeys(b.chapter for b in bites):
+        some = [b for b in bites if b.chapter == chapter]
         (folder / f"{chapter}.md").write_text(page(chapter, some), encoding="utf-8")
-    if whole:
-        (folder / "README.md").write_text(index(chapters), encoding="utf-8")
+    (folder / "README.md").write_text(index(folder), encoding="utf-8")
 
 
-def index(chapters: dict[str, list[Bite]]) -> str:
-    """How many were rejected, chapter by chapter."""
+def index(folder: Path) -> str:
+    """Chapter by chapter what its page sums up."""
     lines = [
         "# Teeth",
         "",
-        "What must be rejected, and how much of it is. Nine impostors a component (zeros, the previous answer, a",
-        "detached one, …) and the faulty implementations, each by every law that must reject it. `make teeth` judges them",
-        "all and writes these pages. Where an impostor gives the reference's own answer on every case it is none.",
+        "What must be rejected, and the laws that do: nine impostors a component (zeros, the previous answer, a detached one, …)",
+        "and the faulty implementations, each by every law that must reject it. `make teeth` judges them all and writes these",
+        "pages.",
         "",
-        "| chapter | components | impostors rejected | the reference's own answer | faulty rejected | got through |",
-        "|---|---|---|---|---|---|",
     ]
-    rows = [_row(f"[{chapter}]({chapter}.md)", some) for chapter, some in chapters.items()]
-    rows.append(_row("all", [bite for some in chapters.values() for bite in some]))
-    return "\n".join(lines + rows) + "\n"
+    for chapter in sorted((path.stem for path in folder.glob("*.md") if path.stem != "README"), key=chapter_order):
+        summary = (folder / f"{chapter}.md").read_text(encoding="utf-8").splitlines()[SUMMARY]
+        lines.append(f"- [{chapter}]({chapter}.md): {summary}")
+    return "\n".join(lines) + "\n"
 
 
-def _row(name: str, bites: list[Bite]) -> str:
+SUMMARY = 2
+"""The line of a page that sums it up."""
+
+
+def _summary(bites: list[Bite]) -> str:
     through = _through(bites)
     impostors = [b for b in bites if b.name in IMPOSTORS]
     faulty = [b for b in bites if b.name not in IMPOSTORS]
     same = sum(b.same for b in impostors)
-    rejected = [sum(b not in through for b in some) for some in (impostors, faulty)]
-    components = len({b.component for b in bites})
+    rejected, bitten = (sum(b not in through for b in some) for some in (impostors, faulty))
     return (
-        f"| {name} | {components} | {rejected[0] - same} | {same} | {rejected[1]} of {len(faulty)} | {len(through)} |"
+        f"{len({b.component for b in bites})} components; {rejected - same} impostors rejected, {same} give the reference's own "
+        f"answer and are none; {bitten} of {len(faulty)} faulty implementations rejected; {len(through)} got through."
     )
 
 
@@ -214,6 +215,8 @@ def page(chapter: str, bites: list[Bite]) -> str:
     components = list(dict.fromkeys(b.component for b in bites))
     lines = [
         f"# Teeth: {chapter}",
+        "",
+        _summary(bites),
         "",
         "## Impostors",
         "",
