@@ -24,13 +24,10 @@ def registry() -> Registry:
     return load()
 
 
-def check_selection(
-    specs: Registry, chapters: Sequence[str] = (), components: Sequence[str] = (), laws: Sequence[str] = ()
-) -> None:
-    """Refuse chapters, components and laws that do not exist."""
+def check_selection(specs: Registry, chapters: Sequence[str] = (), components: Sequence[str] = ()) -> None:
+    """Refuse chapters and components that do not exist."""
     require_known("chapter", chapters, {spec.chapter for spec in specs.values()})
     require_known("component", components, specs)
-    require_known("law", laws, {law for spec in specs.values() for law in spec.laws()} if laws else ())
 
 
 def chosen(specs: Registry, chapters: Sequence[str] = ()) -> list[tuple[str, Any]]:

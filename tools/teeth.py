@@ -203,9 +203,13 @@ def _summary(bites: list[Bite]) -> str:
     same = sum(b.same for b in impostors)
     rejected, bitten = (sum(b not in through for b in some) for some in (impostors, faulty))
     return (
-        f"{len({b.component for b in bites})} components; {rejected - same} impostors rejected, {same} give the reference's own "
+        f"{_counted(len({b.component for b in bites}))}; {rejected - same} impostors rejected, {same} give the reference's own "
         f"answer and are none; {bitten} of {len(faulty)} faulty implementations rejected; {len(through)} got through."
     )
+
+
+def _counted(components: int) -> str:
+    return "1 component" if components == 1 else f"{components} components"
 
 
 def page(chapter: str, bites: list[Bite]) -> str:

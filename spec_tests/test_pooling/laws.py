@@ -4,14 +4,14 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, zeros
 
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.implementation import Trial, copy
 from lawbook.reference.convolution.sizes import per_axis
 from lawbook.reference.pooling.places import flat_places, inside, window_places
 from lawbook.spec_tests.judge import LawBroken
-from lawbook.spec_tests.spec import Batch, require
+from lawbook.spec_tests.spec import Batch, Invalid, require
 
 INFINITY = float("inf")
 
@@ -180,6 +180,31 @@ class Layer:
         counts = tuple(len(places) for places in places_of(case))
         found = tuple(first(impl(case)).shape[2:])
         require(found == counts, f"the result has {found} windows, expected {counts}")
+
+
+class Adaptive:
+    """What holds for every layer whose windows follow from the number of bins."""
+
+    invalid = (
+        Invalid(ValueError, "a negative number of bins", x=zeros(1, 2, 3, 4), output_size=-1),
+        Invalid(ValueError, "an image without rows", x=zeros(1, 2, 0, 4), output_size=2),
+        Invalid(ValueError, "an image of two axes", x=zeros(3, 4), output_size=2),
+    )
+
+    def batch(self, case: Case) -> Batch:
+        return Batch(output=0, x=0)
+
+    def test_as_many_bins_as_elements(self, impl: Trial, case: Case) -> Any:
+        """As many bins as elements change nothing."""
+        return impl(case, output_size=tuple(case.x.shape[2:])), case.x
+
+
+def divided(case: Case) -> tuple[tuple[int, int], Case]:
+    """Two to three bins an axis and an image that they divide, of the case's values."""
+    bins = (2 + case.seed % 2, 3 - case.seed % 2)
+    times = (1 + case.seed // 2 % 3, 1 + case.seed // 6 % 3)
+    size = tuple(m * t for m, t in zip(bins, times, strict=True))
+    return bins, case.but(x=case.noise((*case.x.shape[:2], *size), 53))
 
 
 def first(result: Any) -> Tensor:

@@ -11,38 +11,23 @@ from lawbook.fixtures.implementation import Trial
 from lawbook.reference import pooling
 from lawbook.reference.convolution.sizes import per_axis
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require
-from lawbook.spec_tests.test_pooling.laws import (
-    INFINITY,
-    Largest,
-)
+from lawbook.spec_tests.test_pooling.laws import INFINITY, Adaptive, Largest, divided
 
 
-class TestAdaptiveMaxPool2d(Largest, Spec):
+class TestAdaptiveMaxPool2d(Largest, Adaptive, Spec):
     component = pooling.adaptive_max_pool2d
     cases = domains.adaptive_max_pool2d
     extremes = domains.adaptive_max_pool2d_extremes
     prerequisites = ("max_pool2d",)
-    invalid = (
-        Invalid(ValueError, "a negative number of bins", x=zeros(1, 2, 3, 4), output_size=-1),
-        Invalid(ValueError, "an image without rows", x=zeros(1, 2, 0, 4), output_size=2),
-        Invalid(ValueError, "an image of two axes", x=zeros(3, 4), output_size=2),
-    )
     edges = (
         {"x": zeros(0, 2, 3, 4), "output_size": 2},
         {"x": -ones(1, 1, 1, 1), "output_size": (2, 3)},
         {"x": tensor([[[[-3.0, -INFINITY, -2.0]]]]), "output_size": 1},
     )
 
-    def batch(self, case: Case) -> Batch:
-        return Batch(output=0, x=0)
-
     def test_one_bin_is_the_whole_plane(self, impl: Trial, case: Case) -> Any:
         """A single bin gives the largest element of the plane."""
         return impl(case, output_size=1), case.x.amax((2, 3), keepdim=True)
-
-    def test_as_many_bins_as_elements(self, impl: Trial, case: Case) -> Any:
-        """As many bins as elements change nothing."""
-        return impl(case, output_size=tuple(case.x.shape[2:])), case.x
 
     def test_bins_of_equal_size_are_windows(self, impl: Trial, case: Case) -> Any:
         """Where the bins divide the image, it is pooling with windows side by side."""
@@ -66,14 +51,6 @@ class TestAdaptiveMaxPool2d(Largest, Spec):
         rows, columns = per_axis("output_size", case.output_size, 2, 1)
         halfway = impl(case, output_size=(rows, case.x.shape[3]))
         return impl(case), impl(case, x=halfway, output_size=(rows, columns))
-
-
-def divided(case: Case) -> tuple[tuple[int, int], Case]:
-    """Two to three bins an axis and an image that they divide, of the case's values."""
-    bins = (2 + case.seed % 2, 3 - case.seed % 2)
-    times = (1 + case.seed // 2 % 3, 1 + case.seed // 6 % 3)
-    size = tuple(m * t for m, t in zip(bins, times, strict=True))
-    return bins, case.but(x=case.noise((*case.x.shape[:2], *size), 53))
 
 
 class TestFractionalMaxPool2d(Largest, Spec):

@@ -13,8 +13,7 @@ from lawbook.reference import convolution, pooling
 from lawbook.reference.convolution.padding import surround
 from lawbook.reference.convolution.sizes import per_axis
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require
-from lawbook.spec_tests.test_pooling.laws import Layer, each, places_of
-from lawbook.spec_tests.test_pooling.test_adaptive_maxima import divided
+from lawbook.spec_tests.test_pooling.laws import Adaptive, Layer, divided, each, places_of
 
 
 class TestAvgPool2d(Layer, Spec):
@@ -102,33 +101,21 @@ class TestAvgPool2d(Layer, Spec):
         require(y.is_floating_point() and y.item() == 1.75, f"the mean of 1, 2, 2, 2 is {y.item()}, expected 1.75")
 
 
-class TestAdaptiveAvgPool2d(Spec):
+class TestAdaptiveAvgPool2d(Adaptive, Spec):
     component = pooling.adaptive_avg_pool2d
     cases = domains.adaptive_avg_pool2d
     extremes = domains.adaptive_avg_pool2d_extremes
     differentiable = ("x",)
     prerequisites = ("avg_pool2d",)
-    invalid = (
-        Invalid(ValueError, "a negative number of bins", x=zeros(1, 2, 3, 4), output_size=-1),
-        Invalid(ValueError, "an image without rows", x=zeros(1, 2, 0, 4), output_size=2),
-        Invalid(ValueError, "an image of two axes", x=zeros(3, 4), output_size=2),
-    )
     edges = (
         {"x": zeros(0, 2, 3, 4), "output_size": 2},
         {"x": ones(1, 1, 1, 1), "output_size": (2, 3)},
         {"x": ones(1, 2, 3, 1), "output_size": 1},
     )
 
-    def batch(self, case: Case) -> Batch:
-        return Batch(output=0, x=0)
-
     def test_one_bin_is_the_whole_plane(self, impl: Trial, case: Case) -> Any:
         """A single bin gives the mean of the plane."""
         return impl(case, output_size=1), pooling.global_avg_pool(case.x)
-
-    def test_as_many_bins_as_elements(self, impl: Trial, case: Case) -> Any:
-        """As many bins as elements change nothing."""
-        return impl(case, output_size=tuple(case.x.shape[2:])), case.x
 
     def test_bins_of_equal_size_are_windows(self, impl: Trial, case: Case) -> Any:
         """Where the bins divide the image, it is pooling with windows side by side."""
