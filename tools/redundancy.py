@@ -2,17 +2,19 @@
 
 python -m lawbook.tools.redundancy [--chapter NAME] [--component NAME] [--markdown FILE]
 
-Every faulty implementation is judged by all laws of its component, not only by those that must reject it. A law that rejects
-none of them proves nothing yet; one that rejects none alone could go without a mistake getting through: it stays where it
-explains what is wrong better than a number beside another.
+Every faulty implementation is judged by other laws of its component too, not only by those that must reject it. A law that
+rejects none of them proves nothing yet; one that rejects none alone could go without a mistake getting through: it stays where
+it explains what is wrong better than a number beside another.
 """
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 
 from lawbook.fixtures.faulty import registry
+from lawbook.fixtures.faulty.registry import Faulty
 from lawbook.fixtures.implementation import Implementation
 from lawbook.spec_tests import load
 from lawbook.spec_tests.devices import device
@@ -28,20 +30,28 @@ class Use:
     component: str
     chapter: str
     law: str
-    rejects: int
-    alone: int
+    rejects: str
+    """A faulty implementation that it rejects, by name; empty where there is none."""
+    alone: list[str] = field(default_factory=list)
+    """Those that no other law rejects."""
 
 
 def uses_of(component: str) -> list[Use]:
     """Every own law of a component, held against its faulty implementations."""
-    spec = load()[component]
-    rejected = [rejecting(spec, {component: known.function}) for known in registry.load().get(component, [])]
-    return [
-        Use(
-            component, spec.chapter, law, sum(law in laws for laws in rejected), sum(laws == {law} for laws in rejected)
-        )
-        for law in own_laws(spec)
-    ]
+    return uses(load()[component], registry.load().get(component, []))
+
+
+def uses(spec: type[Spec], known: list[Faulty]) -> list[Use]:
+    """The same of one Spec. A faulty implementation is judged until two laws reject it, an own law until it rejects one."""
+    trials = [Rejection(spec, wrong) for wrong in known]
+    first = {trial.wrong.name: trial.first(2) for trial in trials}
+    found = []
+    for law in own_laws(spec):
+        by = next((name for name, laws in first.items() if law in laws), "")
+        by = by or next((trial.wrong.name for trial in trials if trial.by(law)), "")
+        alone = [name for name, laws in first.items() if laws == [law]]
+        found.append(Use(spec.name, spec.chapter, law, by, alone))
+    return found
 
 
 def own_laws(spec: type[Spec]) -> list[str]:
@@ -49,25 +59,44 @@ def own_laws(spec: type[Spec]) -> list[str]:
     return [law for law in spec.law_names() if not hasattr(Spec, f"test_{law}")]
 
 
-def rejecting(spec: type[Spec], functions: dict[str, object]) -> set[str]:
-    """All laws that reject an implementation."""
-    settings = Settings(device=device("simulated"), explain=False)
-    implementation = Implementation([functions], "faulty")
-    return {law for law in spec.law_names() if run_law(spec, law, implementation, settings).outcome in REJECTED}
+class Rejection:
+    """Which laws reject a faulty implementation, each judged when it is asked for."""
+
+    def __init__(self, spec: type[Spec], wrong: Faulty):
+        self.spec = spec
+        self.wrong = wrong
+        self._seen: dict[str, bool] = {}
+        self._settings = Settings(device=device("simulated"), explain=False)
+
+    def by(self, law: str) -> bool:
+        """Whether this law does."""
+        if law not in self._seen:
+            implementation = Implementation([{self.wrong.component: self.wrong.function}], self.wrong.name)
+            self._seen[law] = run_law(self.spec, law, implementation, self._settings).outcome in REJECTED
+        return self._seen[law]
+
+    def first(self, count: int) -> list[str]:
+        """The first few that do: those that must, then agreement, then the others."""
+        order = [*self.wrong.rejected_by, "agrees_with_reference", *self.spec.law_names()]
+        laws = [law for law in dict.fromkeys(order) if law in self.spec.law_names()]
+        return list(islice((law for law in laws if self.by(law)), count))
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the laws that reject nothing, and how many reject something alone; 1 when there are some of the first."""
     chosen = selection("Hold every own law against all faulty implementations.", arguments, "the file for the tables")
-    uses = [use for some in by_component(uses_of, chosen.chapter, chosen.component) for use in some]
-    idle = [use for use in uses if not use.rejects]
-    for use in idle:
-        print(f"REJECTS NOTHING  {use.component} · {use.law}")
+    found = []
+    for some in by_component(uses_of, chosen.chapter, chosen.component):
+        found += some
+        for use in some:
+            if not use.rejects:
+                print(f"REJECTS NOTHING  {use.component} · {use.law}", flush=True)
+    idle = sum(not use.rejects for use in found)
     print(
-        f"{len(uses)} own laws, {len(idle)} reject nothing, {sum(use.alone > 0 for use in uses)} reject something alone"
+        f"{len(found)} own laws, {idle} reject nothing, {sum(bool(use.alone) for use in found)} reject something alone"
     )
     if chosen.markdown:
-        chosen.markdown.write_text(tables(uses), encoding="utf-8")
+        chosen.markdown.write_text(tables(found), encoding="utf-8")
     return bool(idle)
 
 
@@ -76,7 +105,7 @@ def tables(uses: list[Use]) -> str:
     lines = [
         "# What each law is good for",
         "",
-        "Every faulty implementation, judged by all laws of its component. `python -m lawbook.tools.redundancy --markdown",
+        "Every faulty implementation, judged by the laws of its component. `python -m lawbook.tools.redundancy --markdown",
         "docs/redundancy.md` writes this page. Where a law rejects nothing that others let through, it is there to say what is",
         "wrong: *rows sum to one* tells a student more than a number beside another.",
         "",
@@ -86,14 +115,14 @@ def tables(uses: list[Use]) -> str:
     for chapter in dict.fromkeys(use.chapter for use in uses):
         lines.append(_row(chapter, [use for use in uses if use.chapter == chapter]))
     lines += [_row("all", uses), "", "## Laws without which a mistake would get through", ""]
-    lines += [f"- {use.component} · {use.law.replace('_', ' ')} ({use.alone})" for use in uses if use.alone]
+    lines += [f"- {use.component} · {use.law.replace('_', ' ')} ({', '.join(use.alone)})" for use in uses if use.alone]
     lines += ["", "## Laws that reject none of the faulty implementations", ""]
     lines += [f"- {use.component} · {use.law.replace('_', ' ')}" for use in uses if not use.rejects]
     return "\n".join(lines) + "\n"
 
 
 def _row(name: str, uses: list[Use]) -> str:
-    return f"| {name} | {len(uses)} | {sum(use.rejects > 0 for use in uses)} | {sum(use.alone > 0 for use in uses)} |"
+    return f"| {name} | {len(uses)} | {sum(bool(u.rejects) for u in uses)} | {sum(bool(u.alone) for u in uses)} |"
 
 
 if __name__ == "__main__":
