@@ -39,7 +39,7 @@ def diagnose(run: "LawRun", seen: list[Case]) -> Diagnosis:
     failing = [case for case in seen if answers.differs(case)]
     if not failing:
         return Diagnosis(0, len(seen), None)
-    for known in registry.load().get(run.spec_class.name, []):
+    for known in registry.of(run.spec_class.name, run.spec_class.chapter):
         if known.function is run.implementation.function(run.spec_class.name) or SILENT.issuperset(known.rejected_by):
             continue
         trial = Trial(Implementation([{known.component: known.function}], known.name), known.component)

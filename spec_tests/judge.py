@@ -291,7 +291,7 @@ def compare(
     then of those alone, which is the stricter figure. ``rows`` may be a list with an entry for every leaf.
     """
     outcome = Comparison()
-    share = torch.zeros(1)
+    share, value = torch.zeros(1), 0.0
     for i, ((path, expected), found) in enumerate(zip(leaves(ordered(truth)), values(ordered(got)), strict=True)):
         if isinstance(expected, float):
             expected, found = _tensor(expected), _tensor(float(plain(found)))
@@ -304,21 +304,24 @@ def compare(
         error = _errors(found, expected, dtype)
         finfo = torch.finfo(dtype)
         axes = rows[i] if isinstance(rows, list) else rows
-        # What lies beyond the dtype's range is infinite there: it says nothing about its neighbours in the row.
-        scale = torch.where(torch.isfinite(expected), expected.abs(), 0.0)
-        inside = scale <= finfo.max
+        scale, inside = expected.abs(), None
+        if not float(scale.max()) <= finfo.max:
+            # What lies beyond the dtype's range is infinite there: it says nothing about its neighbours in the row.
+            scale = torch.where(torch.isfinite(expected), scale, 0.0)
+            inside = scale <= finfo.max
         flushed = finfo.tiny * (1.0 if dtype == torch.float16 else FACTOR)
         base = FACTOR * ULPS * finfo.eps * _over_rows(scale, inside, axes) + flushed
         allowed = base
         for level in (0, 1):
-            if level and (float(share.max()) <= 1 or _hopeless(error, share, scale, finfo.eps)):
+            if level and (value <= 1 or _hopeless(error, share, scale, finfo.eps)):
                 break
             if bool((error > base).any()):
                 yard = yardstick(level)[i]
                 assert yard is not None
-                allowed = base + FACTOR * _over_rows(yard, inside & torch.isfinite(yard), axes)
+                finite = torch.isfinite(yard)
+                allowed = base + FACTOR * _over_rows(yard, finite if inside is None else inside & finite, axes)
             share = torch.nan_to_num(error / allowed, nan=0.0, posinf=math.inf)
-        value = float(share.max())
+            value = float(share.max())
         if value <= 1:
             outcome.share = max(outcome.share, value)
         elif value > outcome.share:
@@ -335,8 +338,10 @@ def compare(
     return outcome
 
 
-def _over_rows(x: Tensor, shared: Tensor, rows: Axes) -> Tensor:
-    """The maximum along the rows of what is shared there, and everywhere at least the element's own."""
+def _over_rows(x: Tensor, shared: Tensor | None, rows: Axes) -> Tensor:
+    """The maximum along the rows of what is shared there (None: all), and everywhere at least the element's own."""
+    if shared is None:
+        return row_max(x, rows)
     return torch.maximum(row_max(torch.where(shared, x, 0.0), rows), x)
 
 
@@ -350,9 +355,13 @@ def _hopeless(error: Tensor, share: Tensor, scale: Tensor, eps: float) -> bool:
 def _errors(found: Tensor, expected: Tensor, dtype: torch.dtype) -> Tensor:
     """The error of every element; infinite where nan and infinities do not match in place and sign."""
     found = found.detach().double()
+    error = (found - expected).abs()
+    # A finite sum has finite terms; the other way round it need not be.
+    if math.isfinite(error.sum().item()):
+        return error
     finite = torch.isfinite(expected)
     if bool(finite.all()) and bool(torch.isfinite(found).all()):
-        return (found - expected).abs()
+        return error
     # A finite truth beyond the dtype's range rounds to an infinity of its sign.
     beyond = finite & torch.isinf(expected.to(dtype))
     ideal = torch.where(beyond, torch.sign(expected) * torch.inf, expected)

@@ -107,7 +107,15 @@ SUMMING = frozenset(
 )
 
 
-class RandomRounding(TorchDispatchMode):
+class Watching(TorchDispatchMode):
+    """A mode that sees every operation. It never runs inside torch.compile, and need not be kept out of there at a cost."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+
+class RandomRounding(Watching):
     """Rounds every result up or down at random, by up to half a unit in the last place of ``dtype``."""
 
     def __init__(self, dtype: torch.dtype, seed: int):
@@ -131,11 +139,11 @@ class RandomRounding(TorchDispatchMode):
         if not x.is_floating_point() or x.numel() == 0:
             return x
         # Between half and all of the largest rounding either way: equal amounts would cancel again in products and quotients.
-        amount = torch.rand(x.shape, generator=self._generator, dtype=x.dtype) - 0.5
-        return x * (1 + self._half * (amount + torch.copysign(self._just_half, amount)))
+        amount = torch.rand(x.shape, generator=self._generator, dtype=x.dtype).sub_(0.5)
+        return x * amount.add_(torch.copysign(self._just_half, amount)).mul_(self._half).add_(1)
 
 
-class SequentialSums(TorchDispatchMode):
+class SequentialSums(Watching):
     """Takes every sum one term after the other in float32, the whole computation being in float64.
 
     Where terms are alike, the roundings of a running sum all go one way, which rounding at random hardly ever shows.

@@ -38,7 +38,8 @@ class Use:
 
 def uses_of(component: str) -> list[Use]:
     """Every own law of a component, held against its faulty implementations."""
-    return uses(load()[component], registry.load().get(component, []))
+    spec = load()[component]
+    return uses(spec, registry.of(component, spec.chapter))
 
 
 def uses(spec: type[Spec], known: list[Faulty]) -> list[Use]:

@@ -115,7 +115,7 @@ def bites_of(component: str) -> list[Bite]:
     """Every impostor and every faulty implementation of one component."""
     spec = load()[component]
     bites = [judge_impostor(spec, name) for name in IMPOSTORS]
-    return bites + [judge_faulty(spec, known) for known in registry.load().get(component, [])]
+    return bites + [judge_faulty(spec, known) for known in registry.of(component, spec.chapter)]
 
 
 def all_bites(chapters: list[str], components: list[str]) -> Iterator[Bite]:

@@ -43,7 +43,7 @@ def known(monkeypatch):
         ),
         Faulty("raises", "spread_of", lambda x: 1 / 0, ("agrees_with_reference",), "raises", ""),
     ]
-    monkeypatch.setattr(registry, "load", lambda: {"spread_of": mistakes})
+    monkeypatch.setitem(registry._REGISTRY, "spread_of", mistakes)
     return mistakes
 
 
