@@ -138,7 +138,7 @@ class TestTeethThemselves:
         assert main(["--markdown", str(tmp_path)]) == 0
         assert "agrees with reference" in (tmp_path / "losses.md").read_text()
         index = (tmp_path / "README.md").read_text()
-        assert f"[losses](losses.md): 1 components; {len(IMPOSTORS)} impostors rejected, 0 give" in index
+        assert f"[losses](losses.md): 1 component; {len(IMPOSTORS)} impostors rejected, 0 give" in index
 
     def test_the_table_shows_what_was_missed(self):
         bites = [Bite("softmax", "losses", name, ["agrees_with_reference"]) for name in IMPOSTORS]
