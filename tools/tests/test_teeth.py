@@ -128,6 +128,13 @@ class TestTeethThemselves:
         assert bite.rejected_by == ["agrees_with_reference"]
         assert bite.missed == ["global_state: pass"]
 
+    def test_a_law_that_is_itself_wrong_rejects_nothing(self):
+        of = spec(double, numbers, test_wrong=lambda self, impl, case: (impl(case), case.x))
+        known = Faulty("triple", of.name, lambda x: x * 3, ("wrong",), "no", "")
+        assert judge_faulty(of, known).missed == [
+            "wrong: lawbook itself is wrong: the law wrong does not hold for the reference in float64 itself"
+        ]
+
     def test_what_gets_through_is_printed_and_fails(self, monkeypatch, capsys, tmp_path):
         through = Bite("softmax", "losses", "zeros", [])
         monkeypatch.setattr("lawbook.tools.teeth.all_bites", lambda *_: iter([through]))
