@@ -114,43 +114,45 @@ value: they never widen the yardstick so far."""
 def spread(evaluate: Evaluate, case: Case, truth: Any) -> Yardstick:
     """The yardstick of every floating leaf of the truth, element by element, in float64."""
     true = numbers(truth)
+    # A contract may ask for float32 whatever it is given: no result is finer than its own dtype.
+    dtype = coarsest(case.dtype, true)
     levels: list[Spreads] = []
 
     def yardstick(level: int) -> Spreads:
         while len(levels) <= level:
             found = list(levels[-1]) if levels else [torch.zeros_like(x) if is_floating(x) else None for x in true]
-            LEVELS[len(levels)](found, evaluate, case, true)
+            LEVELS[len(levels)](found, evaluate, case, true, dtype)
             levels.append(found)
         return levels[level]
 
     return yardstick
 
 
-def _glance(found: Spreads, evaluate: Evaluate, case: Case, true: list[Any]) -> None:
-    _widen(found, _own(evaluate, case), true, case.dtype)
-    _widen(found, _rounded(evaluate, case, 0), true, case.dtype)
+def _glance(found: Spreads, evaluate: Evaluate, case: Case, true: list[Any], dtype: torch.dtype) -> None:
+    _widen(found, _own(evaluate, case), true, dtype)
+    _widen(found, _rounded(evaluate, case, 0, dtype), true, dtype)
 
 
-def _neighbours(found: Spreads, evaluate: Evaluate, case: Case, true: list[Any]) -> None:
-    _widen(found, _rounded(evaluate, case, 1), true, case.dtype)
+def _neighbours(found: Spreads, evaluate: Evaluate, case: Case, true: list[Any], dtype: torch.dtype) -> None:
+    _widen(found, _rounded(evaluate, case, 1, dtype), true, dtype)
     for sign in (0, 1):
         # A move may leave the contract's domain, such as a probability beyond one: then inwards.
         for neighbour in (moved(case, sign), shrunk(case)):
             there = _attempt(evaluate, neighbour.to(torch.float64))
             if there is not None:
-                _widen(found, there, true, case.dtype)
-                _widen(found, _own(evaluate, neighbour), there, case.dtype)
+                _widen(found, there, true, dtype)
+                _widen(found, _own(evaluate, neighbour), there, dtype)
                 break
 
 
-def _many_roundings(found: Spreads, evaluate: Evaluate, case: Case, true: list[Any]) -> None:
+def _many_roundings(found: Spreads, evaluate: Evaluate, case: Case, true: list[Any], dtype: torch.dtype) -> None:
     for k in range(MORE_ROUNDINGS):
-        _widen(found, _rounded(evaluate, case, 2 + k), true, case.dtype)
+        _widen(found, _rounded(evaluate, case, 2 + k, dtype), true, dtype)
     wide = case.to(torch.float64)
     for backwards in (False, True):
         with SequentialSums(backwards):
             there = _attempt(evaluate, wide)
-        _widen(found, there, true, case.dtype)
+        _widen(found, there, true, dtype)
 
 
 LEVELS = (_glance, _neighbours, _many_roundings)
@@ -173,8 +175,8 @@ def _attempt(evaluate: Evaluate, case: Case) -> list[Any] | None:
         return None
 
 
-def _rounded(evaluate: Evaluate, case: Case, salt: int) -> list[Any] | None:
-    with RandomRounding(case.dtype, case.seed + salt):
+def _rounded(evaluate: Evaluate, case: Case, salt: int, dtype: torch.dtype) -> list[Any] | None:
+    with RandomRounding(dtype, case.seed + salt):
         return _attempt(evaluate, case.to(torch.float64))
 
 
@@ -185,6 +187,11 @@ def _own(evaluate: Evaluate, case: Case) -> list[Any] | None:
     except RuntimeError:
         result = _attempt(evaluate, case.to(torch.float32))
         return result and [leaf.to(case.dtype) if is_floating(leaf) else leaf for leaf in result]
+
+
+def coarsest(dtype: torch.dtype, leaves: list[Any]) -> torch.dtype:
+    """The dtype of the fewest digits, among this one and those of the floating leaves."""
+    return max([dtype, *(leaf.dtype for leaf in leaves if is_floating(leaf))], key=lambda one: torch.finfo(one).eps)
 
 
 def numbers(tree: Any) -> list[Any]:
@@ -304,15 +311,16 @@ def compare(
             continue
         if expected.numel() == 0:
             continue
-        error = _errors(found, expected, dtype)
-        finfo = torch.finfo(dtype)
+        precision = coarsest(dtype, [found])
+        error = _errors(found, expected, precision)
+        finfo = torch.finfo(precision)
         axes = rows[i] if isinstance(rows, list) else rows
         scale, inside = expected.abs(), None
         if not float(scale.max()) <= finfo.max:
             # What lies beyond the dtype's range is infinite there: it says nothing about its neighbours in the row.
             scale = torch.where(torch.isfinite(expected), scale, 0.0)
             inside = scale <= finfo.max
-        flushed = finfo.tiny * (1.0 if dtype == torch.float16 else FACTOR)
+        flushed = finfo.tiny * (1.0 if precision == torch.float16 else FACTOR)
         base = FACTOR * ULPS * finfo.eps * _over_rows(scale, inside, axes) + flushed
         allowed = base
         for level in range(len(LEVELS)):
