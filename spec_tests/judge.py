@@ -103,7 +103,7 @@ def shrunk(case: Case) -> Case:
 Evaluate = Callable[[Case], Any]
 Spreads = list[Tensor | None]
 Yardstick = Callable[[int], Spreads]
-"""Level → what rounding may do to every floating leaf: 0 the quick look, 1 with more random roundings."""
+"""Level → what rounding may do to every floating leaf: 0 a glance, 1 at moved inputs too, 2 with many more random roundings."""
 
 MORE_ROUNDINGS = 14
 HOPELESS = 1e4
@@ -113,20 +113,37 @@ value: they never widen the yardstick so far."""
 
 def spread(evaluate: Evaluate, case: Case, truth: Any) -> Yardstick:
     """The yardstick of every floating leaf of the truth, element by element, in float64."""
+    true = numbers(truth)
     levels: list[Spreads] = []
 
     def yardstick(level: int) -> Spreads:
-        if not levels:
-            levels.append(_quick(evaluate, case, truth))
-        if level and len(levels) == 1:
-            levels.append(_thorough(evaluate, case, truth, levels[0]))
+        while len(levels) <= level:
+            found = list(levels[-1]) if levels else [torch.zeros_like(x) if is_floating(x) else None for x in true]
+            LEVELS[len(levels)](found, evaluate, case, true)
+            levels.append(found)
         return levels[level]
 
     return yardstick
 
 
-def _thorough(evaluate: Evaluate, case: Case, truth: Any, quick: Spreads) -> Spreads:
-    found, true = list(quick), numbers(truth)
+def _glance(found: Spreads, evaluate: Evaluate, case: Case, true: list[Any]) -> None:
+    _widen(found, _own(evaluate, case), true, case.dtype)
+    _widen(found, _rounded(evaluate, case, 0), true, case.dtype)
+
+
+def _neighbours(found: Spreads, evaluate: Evaluate, case: Case, true: list[Any]) -> None:
+    _widen(found, _rounded(evaluate, case, 1), true, case.dtype)
+    for sign in (0, 1):
+        # A move may leave the contract's domain, such as a probability beyond one: then inwards.
+        for neighbour in (moved(case, sign), shrunk(case)):
+            there = _attempt(evaluate, neighbour.to(torch.float64))
+            if there is not None:
+                _widen(found, there, true, case.dtype)
+                _widen(found, _own(evaluate, neighbour), there, case.dtype)
+                break
+
+
+def _many_roundings(found: Spreads, evaluate: Evaluate, case: Case, true: list[Any]) -> None:
     for k in range(MORE_ROUNDINGS):
         _widen(found, _rounded(evaluate, case, 2 + k), true, case.dtype)
     wide = case.to(torch.float64)
@@ -134,23 +151,9 @@ def _thorough(evaluate: Evaluate, case: Case, truth: Any, quick: Spreads) -> Spr
         with SequentialSums(backwards):
             there = _attempt(evaluate, wide)
         _widen(found, there, true, case.dtype)
-    return found
 
 
-def _quick(evaluate: Evaluate, case: Case, truth: Any) -> Spreads:
-    wide = numbers(truth)
-    found: Spreads = [torch.zeros_like(leaf) if is_floating(leaf) else None for leaf in wide]
-    _widen(found, _own(evaluate, case), wide, case.dtype)
-    for sign in (0, 1):
-        _widen(found, _rounded(evaluate, case, sign), wide, case.dtype)
-        # A move may leave the contract's domain, such as a probability beyond one: then inwards.
-        for neighbour in (moved(case, sign), shrunk(case)):
-            there = _attempt(evaluate, neighbour.to(torch.float64))
-            if there is not None:
-                _widen(found, there, wide, case.dtype)
-                _widen(found, _own(evaluate, neighbour), there, case.dtype)
-                break
-    return found
+LEVELS = (_glance, _neighbours, _many_roundings)
 
 
 def _widen(found: Spreads, a: list[Any] | None, b: list[Any] | None, dtype: torch.dtype) -> None:
@@ -312,8 +315,8 @@ def compare(
         flushed = finfo.tiny * (1.0 if dtype == torch.float16 else FACTOR)
         base = FACTOR * ULPS * finfo.eps * _over_rows(scale, inside, axes) + flushed
         allowed = base
-        for level in (0, 1):
-            if level and (value <= 1 or _hopeless(error, share, scale, finfo.eps)):
+        for level in range(len(LEVELS)):
+            if level and (value <= 1 or (level == 2 and _hopeless(error, share, scale, finfo.eps))):
                 break
             if bool((error > base).any()):
                 yard = yardstick(level)[i]

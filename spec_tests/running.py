@@ -70,6 +70,19 @@ class LawResult:
     text: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def own_fault(self) -> bool:
+        """Whether it is the law that is wrong, not the implementation."""
+        return (self.reason or "").startswith(OWN_FAULT)
+
+    @property
+    def rejects(self) -> bool:
+        """Whether the law found the implementation wrong."""
+        return self.outcome in ("fail", "error") and not self.own_fault
+
+
+OWN_FAULT = "lawbook itself"
+
 
 def run_law(spec_class: type[Spec], law: str, implementation: Implementation, settings: Settings) -> LawResult:
     """Judge one law of one component."""
@@ -167,10 +180,10 @@ class LawRun:
         except NotOffered as error:
             return LawResult("not_applicable", reason=str(error))
         except BadLaw as error:
-            return LawResult("error", self.judged, reason=f"lawbook itself is wrong: {error}", text=str(error))
+            return LawResult("error", self.judged, reason=f"{OWN_FAULT} is wrong: {error}", text=str(error))
         except Exception as error:
             lines = traceback.format_exc(limit=-3)
-            return LawResult("error", self.judged, reason=f"lawbook itself failed: {error!r}", text=lines)
+            return LawResult("error", self.judged, reason=f"{OWN_FAULT} failed: {error!r}", text=lines)
         if self.judged == 0 and hasattr(UniversalLaws, f"test_{self.law}"):
             return LawResult("not_applicable", reason="the law says nothing about any of the component's cases")
         if self.judged == 0:

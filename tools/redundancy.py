@@ -20,7 +20,7 @@ from lawbook.spec_tests import load
 from lawbook.spec_tests.devices import device
 from lawbook.spec_tests.running import Settings, run_law
 from lawbook.spec_tests.spec import Spec
-from lawbook.tools.teeth import REJECTED, by_component, selection
+from lawbook.tools.teeth import by_component, selection
 
 
 @dataclass
@@ -73,7 +73,7 @@ class Rejection:
         """Whether this law does."""
         if law not in self._seen:
             implementation = Implementation([{self.wrong.component: self.wrong.function}], self.wrong.name)
-            self._seen[law] = run_law(self.spec, law, implementation, self._settings).outcome in REJECTED
+            self._seen[law] = run_law(self.spec, law, implementation, self._settings).rejects
         return self._seen[law]
 
     def first(self, count: int) -> list[str]:

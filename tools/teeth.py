@@ -33,7 +33,6 @@ from lawbook.spec_tests.spec import Spec
 from lawbook.tools import catalogue
 from lawbook.tools.refusal import Refusal
 
-REJECTED = ("fail", "error")
 T = TypeVar("T")
 
 
@@ -55,13 +54,13 @@ def judge_faulty(spec: type[Spec], known: Faulty, settings: Settings | None = No
     settings = settings or Settings(device=device("simulated"), explain=False)
     implementation = Implementation([{known.component: known.function}], known.name)
     started = time.perf_counter()
-    outcomes = {law: run_law(spec, law, implementation, settings).outcome for law in known.rejected_by}
+    results = {law: run_law(spec, law, implementation, settings) for law in known.rejected_by}
     return Bite(
         spec.name,
         spec.chapter,
         known.name,
-        [law for law, outcome in outcomes.items() if outcome in REJECTED],
-        [f"{law}: {outcome}" for law, outcome in outcomes.items() if outcome not in REJECTED],
+        [law for law, result in results.items() if result.rejects],
+        [f"{law}: {result.reason or result.outcome}" for law, result in results.items() if not result.rejects],
         seconds=time.perf_counter() - started,
     )
 
@@ -76,7 +75,7 @@ def judge_impostor(spec: type[Spec], name: str, settings: Settings | None = None
 
     bite = Bite(spec.name, spec.chapter, name, [])
     for law in spec.law_names():
-        if run_law(spec, law, fresh(), settings).outcome in REJECTED:
+        if run_law(spec, law, fresh(), settings).rejects:
             bite.rejected_by = [law]
             break
     else:

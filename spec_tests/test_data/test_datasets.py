@@ -131,7 +131,9 @@ class TestRandomSplit(Spec):
         """Parts that are cut from PyTorch's permutation of this seed are in its order; others know nothing of it."""
         for seed in SEEDS:
             given = dict(n=1000, lengths=[600, 400], seed=seed)
-            for got, truth in zip(impl.call(**given), self.component(**given), strict=True):
+            parts, true_parts = impl.call(**given), self.component(**given)
+            check_stream(torch.cat(tuple(parts)), torch.cat(true_parts), "all parts together")
+            for got, truth in zip(parts, true_parts, strict=True):
                 check_stream(got, truth, "a part")
 
     def test_published_split_of_note_002(self, impl):

@@ -196,6 +196,10 @@ class SeedLaws:
                         "the numbers are those of PyTorch's generator with this seed, in another order or with another sign",
                     )
 
+
+class DtypeLaws(SeedLaws):
+    """The same for those that are asked for a dtype."""
+
     def test_half_precisions_stay_finite(self, impl):
         """In float16 and bfloat16 none of 1e5 values is infinite or nan, and they do not all sit on a few points.
 
@@ -213,7 +217,7 @@ class SeedLaws:
                 require(different >= 50, f"{value.numel()} values in {dtype} take only {different} different ones")
 
 
-class FanLaws(SeedLaws):
+class FanLaws(DtypeLaws):
     """What holds for weights scaled by fans. ``options`` are sets of the component's own arguments, taken in turn."""
 
     plenty = {"shape": (50, 40)}

@@ -7,7 +7,7 @@ from lawbook.fixtures.cases import initialization as domains
 from lawbook.fixtures.published import initialization as published
 from lawbook.reference import initialization
 from lawbook.spec_tests.spec import Invalid, Spec, require
-from lawbook.spec_tests.test_initialization.laws import SEEDS, STOCHASTIC, SeedLaws, check_sample, check_support
+from lawbook.spec_tests.test_initialization.laws import SEEDS, STOCHASTIC, DtypeLaws, check_sample, check_support
 
 NOTHING = {
     "memory_layout": "no argument is a tensor",
@@ -95,7 +95,7 @@ class TestInitEye(Spec):
         return impl(case, shape=(columns, rows)), impl(case).T
 
 
-class TestInitNormal(SeedLaws, Spec):
+class TestInitNormal(DtypeLaws, Spec):
     component = initialization.init_normal
     cases = domains.init_normal
     declines = STOCHASTIC
@@ -139,7 +139,7 @@ class TestInitNormal(SeedLaws, Spec):
         check_sample(found, stats.norm(0, published.NOTE_001_STD), "std = 0.01")
 
 
-class TestInitUniform(SeedLaws, Spec):
+class TestInitUniform(DtypeLaws, Spec):
     component = initialization.init_uniform
     cases = domains.init_uniform
     declines = STOCHASTIC

@@ -12,8 +12,8 @@ from lawbook.spec_tests.test_initialization.laws import (
     ALARM,
     SEEDS,
     STOCHASTIC,
+    DtypeLaws,
     FanLaws,
-    SeedLaws,
     check_sample,
     check_support,
     fans,
@@ -220,7 +220,7 @@ class TestKaimingNormal(FanLaws, Spec):
         return normal(kaiming_std(**given), truncated)
 
 
-class TestLinearDefaultInit(SeedLaws, Spec):
+class TestLinearDefaultInit(DtypeLaws, Spec):
     component = initialization.linear_default_init
     cases = domains.linear_default_init
     declines = STOCHASTIC

@@ -24,7 +24,6 @@ from lawbook.spec_tests.devices import device
 from lawbook.spec_tests.running import Settings, run_law
 from lawbook.tools.mutate.mutants import REFERENCE, Mutant
 
-OWN_FAULT = "lawbook itself"
 PROFILES = ("quick", "default")
 """What survives the first is judged on the second."""
 
@@ -114,12 +113,10 @@ def judge(
                 tell(Fate("killed", component, law, cases, profile))
                 result = run_law(spec, law, Implementation([{component: function}], "mutant"), settings)
                 cases += result.cases
-                if result.outcome not in ("fail", "error"):
-                    continue
-                if (result.reason or "").startswith(OWN_FAULT):
+                if result.rejects:
+                    return Fate("killed", component, law, cases, profile)
+                if result.own_fault:
                     faults.append(f"{component} {law}: {result.reason}")
-                    continue
-                return Fate("killed", component, law, cases, profile)
     return Fate("survived", law="; ".join(faults), cases=cases)
 
 

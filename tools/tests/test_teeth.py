@@ -128,6 +128,13 @@ class TestTeethThemselves:
         assert bite.rejected_by == ["agrees_with_reference"]
         assert bite.missed == ["global_state: pass"]
 
+    def test_a_law_that_is_itself_wrong_rejects_nothing(self):
+        of = spec(double, numbers, test_wrong=lambda self, impl, case: (impl(case), case.x))
+        known = Faulty("triple", of.name, lambda x: x * 3, ("wrong",), "no", "")
+        assert judge_faulty(of, known).missed == [
+            "wrong: lawbook itself is wrong: the law wrong does not hold for the reference in float64 itself"
+        ]
+
     def test_what_gets_through_is_printed_and_fails(self, monkeypatch, capsys, tmp_path):
         through = Bite("softmax", "losses", "zeros", [])
         monkeypatch.setattr("lawbook.tools.teeth.all_bites", lambda *_: iter([through]))
@@ -138,7 +145,7 @@ class TestTeethThemselves:
         assert main(["--markdown", str(tmp_path)]) == 0
         assert "agrees with reference" in (tmp_path / "losses.md").read_text()
         index = (tmp_path / "README.md").read_text()
-        assert f"[losses](losses.md): 1 components; {len(IMPOSTORS)} impostors rejected, 0 give" in index
+        assert f"[losses](losses.md): 1 component; {len(IMPOSTORS)} impostors rejected, 0 give" in index
 
     def test_the_table_shows_what_was_missed(self):
         bites = [Bite("softmax", "losses", name, ["agrees_with_reference"]) for name in IMPOSTORS]
