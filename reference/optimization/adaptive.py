@@ -170,7 +170,7 @@ def adam_step(
     m: Tensor,
     v: Tensor,
     t: int,
-    lr: float = 1e-3,
+    lr: float,
     betas: tuple[float, float] = (0.9, 0.999),
     eps: float = 1e-8,
     weight_decay: float = 0.0,

@@ -23,6 +23,7 @@ class TestMaskedSoftmax(Spec):
         dict(x=ramp(1, 1, 1), valid_lens=None),
         dict(x=ramp(0, 2, 3), valid_lens=torch.zeros(0, dtype=torch.int64)),
         dict(x=ramp(2, 0, 3), valid_lens=torch.tensor([1, 2])),
+        dict(x=ramp(2, 3, 0), valid_lens=None),
         dict(x=ramp(2, 1, 1), valid_lens=torch.tensor([[1], [1]])),
     )
     invalid = (

@@ -29,6 +29,7 @@ def outside(arguments, **other):
         ("a region that ends below the image", {"top": 1}),
         ("a region that ends right of the image", {"left": 1}),
         ("a region that begins above the image", {"top": -1, "height": 2}),
+        ("a region that begins left of the image", {"left": -1, "width": 2}),
         ("a region without rows", {"height": 0}),
         ("boxes of three numbers", {"boxes": zeros(2, 3)}),
         ("a share above 1", {"boxes": zeros(2, 4), "min_visibility": 1.5}),

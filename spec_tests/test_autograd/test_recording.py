@@ -101,6 +101,7 @@ class TestLeafAndRetained(Spec):
             retained=(2,),
         ),
         Invalid(IndexError, "a position beyond the last", program=SQUARE, inputs=[ones(2)], needs=(0,), retained=(5,)),
+        Invalid(IndexError, "a position before the first", program=SQUARE, inputs=[ones(2)], needs=(-1,), retained=()),
     )
 
     def test_inner_nodes_keep_theirs_only_when_asked(self, impl, case):

@@ -165,7 +165,7 @@ class TestMultiboxDetection(Spec):
             class_probs=ones(1, 2, 1),
             offsets=zeros(1, 4),
             anchors=SQUARE,
-            nms_threshold=2.0,
+            nms_threshold=1.5,
         ),
     )
     edges = (

@@ -106,7 +106,7 @@ class TestActivationVariances(Spec):
         """
         chance = math.log(8 / ALARM)
         for init, activation, share in (("xavier_uniform", "linear", 1), ("kaiming_uniform", "relu", 2)):
-            width = 1000
+            width = 2000
             found = impl.call(depth=3, width=width, init=init, activation=activation, seed=4, samples=5)
             fall = math.sqrt(6 * share * chance / width)
             rise = next(

@@ -28,6 +28,7 @@ class TestGradientDescent(Spec):
         Invalid(TypeError, "whole numbers for the start", gradient_fn=ROUND, initial=ones(2).long(), lr=0.5, steps=2),
         Invalid(ValueError, "a negative rate", gradient_fn=ROUND, initial=START, lr=-0.5, steps=2),
         Invalid(TypeError, "half a step", gradient_fn=ROUND, initial=START, lr=0.5, steps=1.5),
+        Invalid(ValueError, "fewer steps than none", gradient_fn=ROUND, initial=START, lr=0.5, steps=-1),
     )
     declines = {"samples_independent": "a function may mix its arguments: there is no batch"}
 
