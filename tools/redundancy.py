@@ -56,8 +56,8 @@ def uses(spec: type[Spec], known: list[Faulty]) -> list[Use]:
 
 
 def own_laws(spec: type[Spec]) -> list[str]:
-    """The laws that only this component has, and its kin."""
-    return [law for law in spec.law_names() if not hasattr(Spec, f"test_{law}")]
+    """The laws that only this component has, and its kin; without those it declines."""
+    return [law for law in spec.law_names() if not hasattr(Spec, f"test_{law}") and law not in spec.declines]
 
 
 class Rejection:
@@ -118,7 +118,7 @@ def tables(uses: list[Use]) -> str:
     lines += [_row("all", uses), "", "## Laws without which a mistake would get through", ""]
     lines += [f"- {use.component} · {use.law.replace('_', ' ')} ({', '.join(use.alone)})" for use in uses if use.alone]
     lines += ["", "## Laws that reject none of the faulty implementations", ""]
-    lines += [f"- {use.component} · {use.law.replace('_', ' ')}" for use in uses if not use.rejects]
+    lines += [f"- {use.component} · {use.law.replace('_', ' ')}" for use in uses if not use.rejects] or ["None."]
     return "\n".join(lines) + "\n"
 
 

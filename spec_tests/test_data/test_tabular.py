@@ -99,7 +99,11 @@ class TestFillMissing(Spec):
         "extremes_stay_finite": "infinities stay what they are; 'only missing values change' says so",
         "nan_not_hidden": "to put a number in its place is what it is for",
     }
-    invalid = (*FLAT, Invalid(TypeError, "a text for a number", columns={"a": torch.ones(3)}, value="0"))
+    invalid = (
+        *FLAT,
+        Invalid(TypeError, "a text for a number", columns={"a": torch.ones(3)}, value="0"),
+        Invalid(TypeError, "a truth value for a number", columns={"a": torch.ones(3)}, value=True),
+    )
     edges = (
         dict(columns={}),
         dict(columns={"a": torch.zeros(0)}),

@@ -58,6 +58,7 @@ class TestGram(Spec):
     invalid = (
         Invalid(ValueError, "two images", features=zeros(2, 3, 4, 5)),
         Invalid(ValueError, "no image", features=zeros(0, 3, 4, 5)),
+        Invalid(ValueError, "an image without rows", features=zeros(1, 3, 0, 5)),
         Invalid(ValueError, "two axes", features=zeros(3, 4)),
     )
     edges = ({"features": ones(1, 1, 1, 1)}, {"features": tensor([1.0, -2.0]).view(1, 2, 1, 1)})
@@ -212,7 +213,7 @@ class TestTransferLoss(Spec):
             ValueError, "losses that are no scalars", contents=[ones(2)], styles=[], tv=tensor(1.0), weights=(1.0,) * 3
         ),
         Invalid(ValueError, "a loss for each pixel", contents=[], styles=[], tv=ones(3), weights=(1.0, 1.0, 1.0)),
-        Invalid(ValueError, "a negative weight", contents=[], styles=[], tv=tensor(1.0), weights=(1.0, -2.0, 1.0)),
+        Invalid(ValueError, "a negative weight", contents=[], styles=[], tv=tensor(1.0), weights=(1.0, -0.5, 1.0)),
     )
     edges = (
         {"contents": [], "styles": [], "tv": tensor(2.0), "weights": (1.0, 1.0, 0.5)},
