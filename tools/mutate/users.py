@@ -43,7 +43,7 @@ def _uses(module: str) -> dict[Definition, set[Definition]]:
     """What every definition of a module refers to."""
     loaded = importlib.import_module(module)
     found: dict[Definition, set[Definition]] = {}
-    for node in ast.parse(path_of(module).read_text(encoding="utf-8")).body:
+    for node in _body(module):
         names = [getattr(node, "name", None)]
         targets = (
             node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
@@ -72,4 +72,25 @@ def _definition(module: types.ModuleType, name: str) -> list[Definition]:
     if callable(value) and isinstance(home, str):
         qualified = getattr(value, "__qualname__", name).partition(".")[0]
         return [(home, qualified)] if home.startswith(REFERENCE) else []
-    return [(module.__name__, name)]
+    return [_home(module.__name__, name)]
+
+
+def _home(module: str, name: str) -> Definition:
+    """Where a value is defined that does not say so itself, such as a table."""
+    home, there = _imports(module).get(name, ("", ""))
+    return _home(home, there) if home.startswith(REFERENCE) else (module, name)
+
+
+@cache
+def _imports(module: str) -> dict[str, Definition]:
+    """Name in the module → where it was imported from."""
+    found = {}
+    for node in _body(module):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {alias.asname or alias.name: (node.module, alias.name) for alias in node.names}
+    return found
+
+
+@cache
+def _body(module: str) -> list[ast.stmt]:
+    return ast.parse(path_of(module).read_text(encoding="utf-8")).body

@@ -89,6 +89,9 @@ class TestUsers:
         assert shared
         assert all(0 < len(by) <= users.NEAREST for by in shared)
 
+    def test_a_table_that_others_import_is_judged_by_what_uses_it(self):
+        assert "vjp" in users.users()["lawbook.reference.autograd.operations", "OPERATIONS"]
+
 
 class TestTwin:
     def test_only_the_twin_is_changed_and_the_reference_is_back_afterwards(self):
