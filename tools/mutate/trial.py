@@ -120,6 +120,10 @@ def judge(
     return Fate("survived", law="; ".join(faults), cases=cases)
 
 
+END = b"\n\n"
+"""A line without a fate: no more will come."""
+
+
 class Child:
     """A process judging one mutant."""
 
@@ -146,12 +150,17 @@ class Child:
         """Take what it says; True when it has ended."""
         part = os.read(self.answers, 65536)
         self._said += part
-        return not part
+        # Processes that a mutant left behind keep the pipe open.
+        return not part or self._said.endswith(END)
 
     def fate(self, too_long: bool = False) -> Fate:
         """What became of the mutant."""
         if too_long:
             os.kill(self.pid, signal.SIGKILL)
+        # While it has not been waited for, its number belongs to no other process.
+        os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
         _, status = os.waitpid(self.pid, 0)
         os.close(self.answers)
         lines = [line for line in self._said.split(b"\n") if line]
@@ -170,12 +179,14 @@ def _serve(there: int, mutant: Mutant | None, components: list[str], seed: int, 
 
     status = 1
     try:
+        os.setpgrp()
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, 1)
         os.dup2(silence, 2)
         faulthandler.disable()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         tell(judge(mutant, components, seed, tell, only))
+        os.write(there, b"\n")
         status = 0
     finally:
         os._exit(status)

@@ -84,7 +84,7 @@ def _home(module: str, name: str) -> Definition:
 @cache
 def _imports(module: str) -> dict[str, Definition]:
     """Name in the module → where it was imported from."""
-    found = {}
+    found: dict[str, Definition] = {}
     for node in _body(module):
         if isinstance(node, ast.ImportFrom) and node.module:
             found |= {alias.asname or alias.name: (node.module, alias.name) for alias in node.names}

@@ -4,6 +4,8 @@ import ast
 import json
 import os
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -93,6 +95,14 @@ class TestUsers:
         assert "vjp" in users.users()["lawbook.reference.autograd.operations", "OPERATIONS"]
 
 
+def alive(pid):
+    """Whether a process is there and not just waiting to be buried."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
 class TestTwin:
     def test_only_the_twin_is_changed_and_the_reference_is_back_afterwards(self):
         before = dict(sys.modules)
@@ -135,6 +145,25 @@ class TestFates:
         fate = finish(Child(mutated(body), ["mse_loss"], 0, 60))
         assert (fate.outcome, fate.law) == ("crash", "agrees_with_reference")
         assert fate.killed
+
+    def test_what_a_mutant_leaves_behind_is_neither_waited_for_nor_left(self, tmp_path):
+        note = tmp_path / "left"
+        body = f"""
+def mse_loss(*a, **k):
+    import os, signal
+    if os.fork() == 0:
+        open({str(note)!r}, "a").write(f"{{os.getpid()}} ")
+        signal.pause()
+    raise SystemExit
+"""
+        assert finish(Child(mutated(body), ["mse_loss"], 0, 60)).killed
+        left = note.read_text().split()
+        assert left
+        # A signal that has been sent takes its time to arrive.
+        patience = time.monotonic() + 30
+        while any(alive(pid) for pid in left) and time.monotonic() < patience:
+            time.sleep(0.01)
+        assert not any(alive(pid) for pid in left)
 
     def test_an_endless_loop_is_ended(self, monkeypatch):
         monkeypatch.setattr(campaign, "SLOWEST", 0.1)
