@@ -111,11 +111,10 @@ HOPELESS = 1e4
 value: they never widen the yardstick so far."""
 
 
-def spread(evaluate: Evaluate, case: Case, truth: Any) -> Yardstick:
-    """The yardstick of every floating leaf of the truth, element by element, in float64."""
+def spread(evaluate: Evaluate, case: Case, truth: Any, precision: torch.dtype | None = None) -> Yardstick:
+    """The yardstick of every floating leaf of the truth, element by element, in float64; roundings are the precision's."""
     true = numbers(truth)
-    # A contract may ask for float32 whatever it is given: no result is finer than its own dtype.
-    dtype = coarsest(case.dtype, true)
+    dtype = precision or case.dtype
     levels: list[Spreads] = []
 
     def yardstick(level: int) -> Spreads:
@@ -311,16 +310,15 @@ def compare(
             continue
         if expected.numel() == 0:
             continue
-        precision = coarsest(dtype, [found])
-        error = _errors(found, expected, precision)
-        finfo = torch.finfo(precision)
+        error = _errors(found, expected, dtype)
+        finfo = torch.finfo(dtype)
         axes = rows[i] if isinstance(rows, list) else rows
         scale, inside = expected.abs(), None
         if not float(scale.max()) <= finfo.max:
             # What lies beyond the dtype's range is infinite there: it says nothing about its neighbours in the row.
             scale = torch.where(torch.isfinite(expected), scale, 0.0)
             inside = scale <= finfo.max
-        flushed = finfo.tiny * (1.0 if precision == torch.float16 else FACTOR)
+        flushed = finfo.tiny * (1.0 if dtype == torch.float16 else FACTOR)
         base = FACTOR * ULPS * finfo.eps * _over_rows(scale, inside, axes) + flushed
         allowed = base
         for level in range(len(LEVELS)):

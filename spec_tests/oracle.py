@@ -8,7 +8,7 @@ import torch
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.implementation import Implementation, Trial, copy
 from lawbook.fixtures.tree import floating, is_floating, map_leaves
-from lawbook.spec_tests.judge import Axes, Comparison, LawBroken, Yardstick, check_form, compare, spread
+from lawbook.spec_tests.judge import Axes, Comparison, LawBroken, Yardstick, check_form, coarsest, compare, spread
 
 
 class Oracle:
@@ -37,15 +37,21 @@ class Oracle:
         """The reference's own result in the working dtype: structure, shapes and dtypes are the contract's."""
         return self._kept(case, "form", lambda: self._plain(case))
 
+    def precision(self, case: Case) -> torch.dtype:
+        """The dtype to judge in: the working one; if that is float64, and the contract answers in a coarser one, that one."""
+        return case.dtype if case.dtype != torch.float64 else coarsest(case.dtype, floating(self.form(case)))
+
     def value(self, case: Case) -> Any:
         """The truth, in float64."""
         return self._kept(case, "value", lambda: self.authority.call(**self._wide(case).arguments))
 
     def value_spread(self, case: Case) -> Yardstick:
         """The yardstick of the value: of the reference alone, or its distance to the authority would widen it."""
-        return self._kept(
-            case, "value spread", lambda: spread(self._plain, case, self.reference.call(**self._wide(case).arguments))
-        )
+
+        def make() -> Yardstick:
+            return spread(self._plain, case, self.reference.call(**self._wide(case).arguments), self.precision(case))
+
+        return self._kept(case, "value spread", make)
 
     def gradient(self, case: Case, wrt: tuple[str, ...], second: bool) -> Any:
         """The true vector–Jacobian product (or its derivative) with the case's own cotangents."""
@@ -74,7 +80,7 @@ class Oracle:
         except LawBroken as broken:
             broken.evidence = {"kind": "value", "expected": truth, **broken.evidence}
             raise
-        return settle(compare(got, truth, case.dtype, rows, yardstick), "value", got, truth, what)
+        return settle(compare(got, truth, self.precision(case), rows, yardstick), "value", got, truth, what)
 
     def _plain(self, case: Case) -> Any:
         # Not by ``call``: what the reference refuses shows as its own exception. Copies, as a reference may be contracted

@@ -19,7 +19,7 @@ from lawbook.spec_tests.devices import Device
 from lawbook.spec_tests.diagnosis import TRIED
 from lawbook.spec_tests.drawing import case_of, drafts, draw
 from lawbook.spec_tests.failures import Failure, describe
-from lawbook.spec_tests.judge import LawBroken, compare, spread
+from lawbook.spec_tests.judge import LawBroken, coarsest, compare, numbers, spread
 from lawbook.spec_tests.oracle import Oracle, settle
 from lawbook.spec_tests.shrinking import EXPLAINED, Shrinking
 from lawbook.spec_tests.spec import Spec, skip_case
@@ -297,8 +297,9 @@ class LawRun:
                 return True
             left, right = _sides(found)
             _same_form(left, right)
-            yards = spread(both, wide, [left, right])
-            return compare(left, right, torch.float64, -1, lambda level: _added(yards(level))).share <= 1
+            precision = coarsest(torch.float64, numbers([left, right]))
+            yards = spread(both, wide, [left, right], precision)
+            return compare(left, right, precision, -1, lambda level: _added(yards(level))).share <= 1
         except AssertionError:
             return False
 
@@ -310,15 +311,16 @@ class LawRun:
         def both(at: Case) -> Any:
             return list(_sides(self.function(self.spec, reference, at)))
 
+        precision = self.spec.oracle.precision(case)
         kept: list[Any] = []
 
         def yardstick(level: int) -> list[Any]:
             if not kept:
-                kept.append(spread(both, case, both(case.to(torch.float64))))
+                kept.append(spread(both, case, both(case.to(torch.float64)), precision))
             return _added(kept[0](level))
 
         wide = widened(right)
-        return settle(compare(left, wide, case.dtype, -1, yardstick), "law", left, right)
+        return settle(compare(left, wide, precision, -1, yardstick), "law", left, right)
 
     def over_cases(self, body: Callable[[Case], None]) -> None:
         """Call ``body`` on every case of the component's domain."""

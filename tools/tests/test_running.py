@@ -460,3 +460,25 @@ def test_bad_declarations_stay_within_one_law():
     of = spec(double, numbers, invalid=(Invalid(ValueError, "a lack of arguments", y=torch.ones(1)),))
     assert judge(of, "invalid_input_raises", double).outcome == "pass"
     assert judge(of, "agrees_with_reference", double).outcome == "pass"
+
+
+def third(x):
+    return (x.double() / 3).float()
+
+
+class TestPrecision:
+    """In which dtype a law is judged where it is not the working one."""
+
+    OF = spec(third, numbers, test_three_make_one=lambda self, impl, case: (3 * impl(case), case.x.float()))
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+    def test_what_always_answers_in_float32_is_judged_in_it(self, dtype):
+        assert judge(self.OF, "three_make_one", third, dtype=dtype).outcome == "pass"
+        assert judge(self.OF, "agrees_with_reference", third, dtype=dtype).outcome == "pass"
+        wrong = judge(self.OF, "three_make_one", lambda x: 1.001 * third(x), dtype=dtype)
+        assert wrong.rejects
+        assert not wrong.own_fault
+
+    def test_an_answer_in_half_precision_is_not_held_against_half_precision(self):
+        coarse = judge(self.OF, "three_make_one", lambda x: third(x).bfloat16())
+        assert coarse.rejects
