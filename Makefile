@@ -4,8 +4,9 @@ BIN := .venv/bin
 READY := .venv/.ready
 IMPL ?= torch
 WORKERS ?= auto
+MUTANTS ?= 25
 
-.PHONY: verdict test lint types imports teeth clean
+.PHONY: verdict test lint types imports teeth mutants clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -35,7 +36,15 @@ imports: $(READY)
 	$(BIN)/lint-imports
 
 teeth: $(READY)
-	$(BIN)/python -m lawbook.tools.teeth --markdown docs/teeth
+	$(BIN)/python -m lawbook.tools.teeth --markdown docs/teeth --figures
+	$(BIN)/lawbook faulty --markdown docs/bugs.md --figures
+	$(BIN)/lawbook faulty --compound --markdown docs/compound.md --figures
+	$(BIN)/python -m lawbook.tools.redundancy --markdown docs/redundancy.md --figures
+
+# Survivors are reported, and do not end it: their share is what is measured.
+mutants: $(READY)
+	for chapter in $$($(BIN)/python -c "from lawbook.reference import CHAPTERS; print(*CHAPTERS)"); do \
+	$(BIN)/lawbook mutate --chapter $$chapter --sample $(MUTANTS) --figures; test $$? -lt 2 || exit 2; done
 
 clean:
 	rm -rf .venv build dist out *.egg-info

@@ -1,5 +1,7 @@
 """The reference: every component of the catalogue, a module or package a chapter, in the order the notes teach them."""
 
+from importlib import import_module
+
 CHAPTERS = (
     "tensors",
     "autograd",
@@ -32,3 +34,13 @@ CHAPTERS = (
 def chapter_order(chapter: str) -> tuple[int, str]:
     """Where a chapter stands among the others: as the notes teach them, then a third party's own by name."""
     return (CHAPTERS.index(chapter) if chapter in CHAPTERS else len(CHAPTERS), chapter)
+
+
+def chapter_of(component: str) -> str:
+    """The chapter whose module defines a component; empty when none does."""
+    for chapter in CHAPTERS:
+        home = f"lawbook.reference.{chapter}"
+        found = getattr(getattr(import_module(home), component, None), "__module__", "")
+        if found == home or found.startswith(f"{home}."):
+            return chapter
+    return ""

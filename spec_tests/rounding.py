@@ -107,6 +107,10 @@ SUMMING = frozenset(
 )
 
 
+PRODUCTS = frozenset(["mm", "bmm", "mv", "dot"])
+PRODUCTS_AND_MORE = frozenset(["addmm", "baddbmm", "addmv"])
+
+
 class Watching(TorchDispatchMode):
     """A mode that sees every operation. It never runs inside torch.compile, and need not be kept out of there at a cost."""
 
@@ -144,7 +148,7 @@ class RandomRounding(Watching):
 
 
 class SequentialSums(Watching):
-    """Takes every sum one term after the other in float32, the whole computation being in float64.
+    """Takes every sum and every matrix product one term after the other in float32, the whole computation being in float64.
 
     Where terms are alike, the roundings of a running sum all go one way, which rounding at random hardly ever shows.
     """
@@ -154,11 +158,21 @@ class SequentialSums(Watching):
         self._backwards = backwards
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = function(*args, **(kwargs or {}))
-        if function.overloadpacket.__name__ not in ("sum", "mean") or not args[0].is_floating_point():
+        result, name = function(*args, **(kwargs or {})), function.overloadpacket.__name__
+        if not isinstance(result, Tensor) or not result.is_floating_point():
             return result
-        total = self._sum(args[0], args[1] if len(args) > 1 else None, result.shape)
-        return total / (args[0].numel() / total.numel()) if function.overloadpacket.__name__ == "mean" else total
+        if name in ("sum", "mean") and args[0].is_floating_point():
+            total = self._sum(args[0], args[1] if len(args) > 1 else None, result.shape)
+            return total / (args[0].numel() / total.numel()) if name == "mean" else total
+        if name in PRODUCTS:
+            return self._product(*args)
+        if name in PRODUCTS_AND_MORE:
+            return (
+                self._product(*args[1:])
+                .mul_((kwargs or {}).get("alpha", 1))
+                .add_(args[0], alpha=(kwargs or {}).get("beta", 1))
+            )
+        return result
 
     def _sum(self, x: Tensor, axes: Any, shape: torch.Size) -> Tensor:
         axes = [axis % x.ndim for axis in axes] if axes else list(range(x.ndim))
@@ -168,3 +182,16 @@ class SequentialSums(Watching):
         terms = x.permute(*kept, *axes).reshape(shape.numel(), -1).float().numpy()
         terms = terms[:, ::-1] if self._backwards else terms
         return torch.from_numpy(np.cumsum(terms, axis=1)[:, -1].copy()).to(x.dtype).reshape(shape)
+
+    def _product(self, a: Tensor, b: Tensor) -> Tensor:
+        a_vector, b_vector = a.ndim == 1, b.ndim == 1
+        left, right = (
+            a.float().unsqueeze(0) if a_vector else a.float(),
+            b.float().unsqueeze(1) if b_vector else b.float(),
+        )
+        total = left.new_zeros(*left.shape[:-1], right.shape[-1])
+        steps = range(left.shape[-1])
+        for k in reversed(steps) if self._backwards else steps:
+            total += left[..., k, None] * right[..., None, k, :]
+        total = total.squeeze(-1) if b_vector else total
+        return (total.squeeze(0) if a_vector else total).to(a.dtype)

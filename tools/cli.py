@@ -39,6 +39,7 @@ class Dtype(StrEnum):
     float16 = "float16"
 
 
+Keep = Annotated[bool, typer.Option("--figures", help="Keep the figures of these chapters for the page and the docs.")]
 Chapters = Annotated[list[str] | None, typer.Option("--chapter", help="Only this chapter; may be repeated.")]
 
 
@@ -194,6 +195,7 @@ def soak(
     log: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Keeps what is finished; run again to go on.")
     ] = None,
+    keep: Keep = False,
     workers: Annotated[int, typer.Option("-n", min=1, help="Worker processes.")] = 2,
 ) -> None:
     """Look for false alarms: judge a correct implementation on many seeds, and report every seed that fails."""
@@ -212,7 +214,7 @@ def soak(
         flush=flush_denormals,
         offset=offset,
     )
-    raise typer.Exit(run(plan, log, workers, Console()))
+    raise typer.Exit(run(plan, log, workers, Console(), keep))
 
 
 @app.command()
@@ -228,11 +230,15 @@ def mutate(
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write every mutant's fate.")] = None,
     diffs: Annotated[bool, typer.Option("--diffs/--no-diffs", help="Print the survivors' diffs.")] = True,
+    keep: Keep = False,
 ) -> None:
     """Change the reference in one place at a time: how many of these mutants do the laws notice?"""
     from lawbook.tools.mutate import command
 
-    raise typer.Exit(command(chapter or (), component or (), sample, seed, workers, log, json_file, diffs, Console()))
+    console = Console()
+    raise typer.Exit(
+        command(chapter or (), component or (), sample, seed, workers, log, json_file, diffs, keep, console)
+    )
 
 
 @app.command()
@@ -244,11 +250,12 @@ def faulty(
     compound: Annotated[
         bool, typer.Option("--compound", help="Those that are wrong only where two or three conditions meet.")
     ] = False,
+    keep: Keep = False,
 ) -> None:
     """Judge the faulty implementations that repeat real bugs and errata, beside what a naive test makes of them."""
     from lawbook.tools.faulty import run
 
-    raise typer.Exit(run(chapter or (), component or (), markdown, Console(), compound))
+    raise typer.Exit(run(chapter or (), component or (), markdown, Console(), compound, keep))
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ from lawbook.spec_tests.devices import device
 from lawbook.spec_tests.drawing import case_of, drafts
 from lawbook.spec_tests.running import Settings
 from lawbook.spec_tests.spec import Spec
+from lawbook.tools import figures
 from lawbook.tools.refusal import require_known
 from lawbook.tools.teeth import judge_faulty
 
@@ -128,8 +129,11 @@ def run(
     markdown: Path | None,
     console: Console,
     compound: bool = False,
+    keep: bool = False,
 ) -> int:
     """Judge them all and print the table; 1 when a law missed what it must reject."""
+    if keep:
+        figures.whole_chapters(components)
     torch.set_num_threads(1)
     specs, known = load(), registry.load()
     require_known("component", components, specs)
@@ -149,6 +153,13 @@ def run(
             console.print(f"NOT REJECTED {found.known.component} · {found.known.name}: {law}", highlight=False)
     if markdown:
         markdown.write_text((compound_page if compound else page)(caught), encoding="utf-8")
+    if keep:
+        table = {name: found for name, found in counts(caught).items() if name != "all"}
+        keys = ("all", "laws", "allclose_at_1e_2", "allclose")
+        figures.keep(
+            "compound" if compound else "bugs",
+            {name: dict(zip(keys, found, strict=True)) for name, found in table.items()},
+        )
     return int(any(found.missed for found in caught))
 
 
@@ -166,8 +177,8 @@ def _table(caught: list[Caught], what: str) -> Table:
     table = Table("chapter", what, "laws", "allclose at 1e-2", "allclose")
     for column in table.columns[1:]:
         column.justify = "right"
-    for name, figures in counts(caught).items():
-        table.add_row(name, *map(str, figures))
+    for name, found in counts(caught).items():
+        table.add_row(name, *map(str, found))
     return table
 
 
@@ -183,7 +194,7 @@ def page(caught: list[Caught]) -> str:
         "| chapter | bugs | caught by the laws | by `allclose` at 1e-2 | by `allclose` |",
         "|---|---|---|---|---|",
     ]
-    lines += [f"| {' | '.join([name, *map(str, figures)])} |" for name, figures in counts(caught).items()]
+    lines += [f"| {' | '.join([name, *map(str, found)])} |" for name, found in counts(caught).items()]
     lines += ["", "| component | what it is | seen | laws | naive 1e-2 | naive |", "|---|---|---|---|---|---|"]
     for found in caught:
         cells = [

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lawbook.reference import chapter_of
 from lawbook.tools import containment
 from lawbook.tools.expected import BadExpected, read_expected
 from lawbook.tools.record import Record
@@ -112,13 +113,26 @@ def pytest_configure_node(node: Any) -> None:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Chapters that were not chosen are not even imported, provided that nothing else is needed of them."""
-    chosen = config.option
-    if not chosen.chapter or chosen.component or chosen.law or collection_path.parent != SPECS:
+    if collection_path.parent != SPECS or not collection_path.is_dir():
         return None
-    # A misspelt chapter is refused with the close ones named: that takes all of them.
-    known = all((SPECS / f"test_{chapter}").is_dir() for chapter in chosen.chapter)
-    named = collection_path.name.removeprefix("test_")
-    return True if known and collection_path.is_dir() and named not in chosen.chapter else None
+    needed = _needed_chapters(config)
+    return True if needed and collection_path.name.removeprefix("test_") not in needed else None
+
+
+def _needed_chapters(config: pytest.Config) -> set[str]:
+    """The chapters of what was chosen; none where all of them are needed to tell."""
+    if NEEDED not in config.stash:
+        chosen = config.option
+        # A misspelt chapter or component is refused with the close ones named, and so is a law: that takes all of them.
+        homes = {chapter_of(name) for name in chosen.component} if not chosen.chapter else set(chosen.chapter)
+        known = all(name and (SPECS / f"test_{name}").is_dir() for name in homes)
+        config.stash[NEEDED] = (
+            homes if known and not chosen.law and not (chosen.chapter and chosen.component) else set()
+        )
+    return config.stash[NEEDED]
+
+
+NEEDED: pytest.StashKey[set[str]] = pytest.StashKey()
 
 
 SPECS = Path(__file__).parent.parent / "spec_tests"

@@ -1,6 +1,6 @@
 """The suite against itself: what each own law rejects, and what it alone rejects.
 
-python -m lawbook.tools.redundancy [--chapter NAME] [--component NAME] [--markdown FILE]
+python -m lawbook.tools.redundancy [--chapter NAME] [--component NAME] [--markdown FILE] [--figures]
 
 Every faulty implementation is judged by other laws of its component too, not only by those that must reject it. A law that
 rejects none of them proves nothing yet; one that rejects none alone could go without a mistake getting through: it stays where
@@ -20,6 +20,7 @@ from lawbook.spec_tests import load
 from lawbook.spec_tests.devices import device
 from lawbook.spec_tests.running import Settings, run_law
 from lawbook.spec_tests.spec import Spec
+from lawbook.tools import figures
 from lawbook.tools.teeth import by_component, selection
 
 
@@ -98,7 +99,22 @@ def main(arguments: list[str] | None = None) -> int:
     )
     if chosen.markdown:
         chosen.markdown.write_text(tables(found), encoding="utf-8")
+    if chosen.figures:
+        figures.keep("laws", counts(found))
     return bool(idle)
+
+
+def counts(uses: list[Use]) -> dict[str, dict[str, int]]:
+    """Own laws, those that reject something, and those that reject something alone, by chapter."""
+    return {
+        chapter: {
+            "own": len(some),
+            "reject": sum(bool(use.rejects) for use in some),
+            "alone": sum(bool(use.alone) for use in some),
+        }
+        for chapter in dict.fromkeys(use.chapter for use in uses)
+        if (some := [use for use in uses if use.chapter == chapter])
+    }
 
 
 def tables(uses: list[Use]) -> str:

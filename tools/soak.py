@@ -28,6 +28,7 @@ from lawbook.fixtures.implementation import CannotLoad, Implementation
 from lawbook.spec_tests import load
 from lawbook.spec_tests.running import Settings, run_law
 from lawbook.spec_tests.spec import Spec
+from lawbook.tools import figures
 from lawbook.tools.expected import shipped
 from lawbook.tools.refusal import Refusal, require_known
 
@@ -63,6 +64,17 @@ class Plan:
     threads: int = 1
     flush: bool = False
     offset: int = 0
+
+    def title(self) -> str:
+        """The implementation, and what is other than usual."""
+        told = {
+            f"{self.profile} profile": self.profile != "default",
+            self.dtype: self.dtype != "float32",
+            f"{self.threads} threads": self.threads != 1,
+            "denormals flushed": self.flush,
+            f"offset {self.offset}": self.offset > 0,
+        }
+        return ", ".join([self.implementation, *(words for words, other in told.items() if other)])
 
     def conditions(self) -> dict[str, Any]:
         """What the blocks of one log have in common."""
@@ -303,8 +315,10 @@ def _append(log: Path, plan: Plan, block: Block) -> None:
         file.write(json.dumps(asdict(block)) + "\n")
 
 
-def run(plan: Plan, log: Path | None, workers: int, console: Console) -> int:
+def run(plan: Plan, log: Path | None, workers: int, console: Console, keep: bool = False) -> int:
     """Soak and print the summary; 0 without alarms, 1 with some."""
+    if keep:
+        figures.whole_chapters(plan.components)
     soaked = soak(plan, log, workers, console)
     console.print(f"{plan.implementation}: {soaked.summary()}", highlight=False)
     if soaked.stopped == "interrupted":
@@ -312,4 +326,22 @@ def run(plan: Plan, log: Path | None, workers: int, console: Console) -> int:
             "Interrupted; " + (f"run it again with --log {log} to go on." if log else "nothing was kept: no --log.")
         )
         return 2
+    if keep:
+        figures.keep("soak", {name: {plan.title(): row} for name, row in by_chapter(plan, soaked).items()})
     return bool(soaked.alarms)
+
+
+def by_chapter(plan: Plan, soaked: Soaked) -> dict[str, dict[str, int]]:
+    """Law-cases, alarms, and on how many seeds every component was judged, by chapter."""
+    specs, blocks = load(), {name: [b for b in soaked.blocks if b.component == name] for name in _components(plan)}
+    chapters: dict[str, list[str]] = {}
+    for name in blocks:
+        chapters.setdefault(specs[name].chapter, []).append(name)
+    return {
+        chapter: {
+            "seeds": min(sum(b.seeds for b in blocks[name]) for name in names),
+            "cases": sum(b.cases for name in names for b in blocks[name]),
+            "alarms": sum(len(b.alarms) for name in names for b in blocks[name]),
+        }
+        for chapter, names in chapters.items()
+    }

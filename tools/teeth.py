@@ -1,6 +1,6 @@
 """Teeth: judge what must be rejected, impostors and faulty implementations, all of them.
 
-python -m lawbook.tools.teeth [--chapter NAME] [--component NAME] [--markdown FOLDER]
+python -m lawbook.tools.teeth [--chapter NAME] [--component NAME] [--markdown FOLDER] [--figures]
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from lawbook.spec_tests.devices import device
 from lawbook.spec_tests.oracle import products
 from lawbook.spec_tests.running import LawRun, Settings, run_law
 from lawbook.spec_tests.spec import Spec
-from lawbook.tools import catalogue
+from lawbook.tools import catalogue, figures
 from lawbook.tools.refusal import Refusal
 
 T = TypeVar("T")
@@ -138,8 +138,11 @@ def selection(description: str, arguments: list[str] | None, markdown: str) -> a
     parser.add_argument("--chapter", action="append", default=[])
     parser.add_argument("--component", action="append", default=[])
     parser.add_argument("--markdown", metavar="PATH", type=Path, help=markdown)
+    parser.add_argument("--figures", action="store_true", help="keep the chapters' figures for the page and the docs")
     chosen = parser.parse_args(arguments)
     try:
+        if chosen.figures:
+            figures.whole_chapters(chosen.component)
         catalogue.check_selection(load(), chosen.chapter, chosen.component)
     except Refusal as refusal:
         parser.error(str(refusal))
@@ -159,7 +162,27 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"{len(same)} are no impostors: {', '.join(f'{b.component} · {b.name}' for b in same)}")
     if chosen.markdown:
         write_pages(bites, chosen.markdown)
+    if chosen.figures:
+        figures.keep("teeth", {name: counts(some) for name, some in _by_chapter(bites)})
     return bool(through)
+
+
+def counts(bites: list[Bite]) -> dict[str, int]:
+    """How many impostors (those that give the reference's own answer are none) and faulty implementations were rejected."""
+    through = _through(bites)
+    impostors = [b for b in bites if b.name in IMPOSTORS and not b.same]
+    faulty = [b for b in bites if b.name not in IMPOSTORS]
+    return {
+        "impostors": len(impostors),
+        "impostors_rejected": sum(b not in through for b in impostors),
+        "faulty": len(faulty),
+        "faulty_rejected": sum(b not in through for b in faulty),
+    }
+
+
+def _by_chapter(bites: list[Bite]) -> Iterator[tuple[str, list[Bite]]]:
+    for chapter in dict.fromkeys(b.chapter for b in bites):
+        yield chapter, [b for b in bites if b.chapter == chapter]
 
 
 def _through(bites: list[Bite]) -> list[Bite]:
@@ -169,8 +192,7 @@ def _through(bites: list[Bite]) -> list[Bite]:
 def write_pages(bites: list[Bite], folder: Path) -> None:
     """A page a chapter, and the index of all that are there."""
     folder.mkdir(parents=True, exist_ok=True)
-    for chapter in dict.fromkeys(b.chapter for b in bites):
-        some = [b for b in bites if b.chapter == chapter]
+    for chapter, some in _by_chapter(bites):
         (folder / f"{chapter}.md").write_text(page(chapter, some), encoding="utf-8")
     (folder / "README.md").write_text(index(folder), encoding="utf-8")
 
@@ -197,13 +219,11 @@ SUMMARY = 2
 
 def _summary(bites: list[Bite]) -> str:
     through = _through(bites)
-    impostors = [b for b in bites if b.name in IMPOSTORS]
-    faulty = [b for b in bites if b.name not in IMPOSTORS]
-    same = sum(b.same for b in impostors)
-    rejected, bitten = (sum(b not in through for b in some) for some in (impostors, faulty))
+    same, found = sum(b.same for b in bites), counts(bites)
     return (
-        f"{_counted(len({b.component for b in bites}))}; {rejected - same} impostors rejected, {same} give the reference's own "
-        f"answer and are none; {bitten} of {len(faulty)} faulty implementations rejected; {len(through)} got through."
+        f"{_counted(len({b.component for b in bites}))}; {found['impostors_rejected']} impostors rejected, {same} give the "
+        f"reference's own answer and are none; {found['faulty_rejected']} of {found['faulty']} faulty implementations "
+        f"rejected; {len(through)} got through."
     )
 
 

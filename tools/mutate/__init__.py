@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lawbook.spec_tests import load
+from lawbook.tools import figures
 from lawbook.tools.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ def command(
     log: Path | None,
     file: Path | None,
     diffs: bool,
+    keep: bool,
     console: Console,
 ) -> int:
     """Run a campaign and report it: 0 when nothing survived, 1 otherwise, 2 when it was interrupted."""
@@ -33,6 +36,8 @@ def command(
         from lawbook.tools.mutate import campaign, report
     except ModuleNotFoundError as error:
         raise Refusal(f"{error.name} is not installed: pip install 'lawbook[mutate]'.") from None
+    if keep:
+        figures.whole_chapters(components)
     started = time.perf_counter()
     found = campaign.run(campaign.Plan(tuple(chapters), tuple(components), sample, seed, workers), log, console)
     report.show(found, time.perf_counter() - started, console, diffs)
@@ -43,4 +48,7 @@ def command(
             "Interrupted; " + (f"run it again with --log {log} to go on." if log else "nothing was kept: no --log.")
         )
         return 2
+    if keep:
+        known = {spec.chapter for spec in load().values()}
+        figures.keep("mutants", {name: row for name, row in report.by_chapter(found).items() if name in known})
     return bool(report.survivors(found) or found.refused)

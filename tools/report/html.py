@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lawbook.reference import chapter_order
+from lawbook.tools import figures
 from lawbook.tools.report import summary
 from lawbook.tools.report.terminal import plural, words
 from lawbook.tools.report.verdict import FAILING, JUDGED, Verdict, arguments, figure
@@ -47,7 +48,14 @@ def render(verdicts: Sequence[Verdict], coverage: Sequence[dict[str, Any]] = ())
         {"label": label, "verdict": verdict, "state": summary.state(verdict), "total": summary.total(verdict)}
         for label, verdict in zip(names, verdicts, strict=True)
     ]
-    return environment.get_template("page.html").render(runs=runs, chapters=tree(verdicts), coverage=coverage)
+    known = figures.read()
+    teeth = [
+        ("What lawbook catches", figures.HEADINGS, figures.rows(known)),
+        ("False alarms", figures.SOAK_HEADINGS, figures.soaks(known)),
+    ]
+    return environment.get_template("page.html").render(
+        runs=runs, chapters=tree(verdicts), coverage=coverage, teeth=[part for part in teeth if part[2]]
+    )
 
 
 def labels(verdicts: Sequence[Verdict]) -> list[str]:

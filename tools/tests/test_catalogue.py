@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lawbook.reference import CHAPTERS
+from lawbook.reference import CHAPTERS, chapter_of
 from lawbook.spec_tests import load
 
 CATALOGUE = tomllib.loads(Path(__file__).with_name("catalogue.toml").read_text())
@@ -42,3 +42,14 @@ def test_every_spec_can_be_imported_from_its_chapter():
         is not spec_class
     }
     assert missing == {}
+
+
+def test_the_reference_knows_the_chapter_of_every_component(held):
+    assert [chapter_of(name) for names in held.values() for name in names] == [
+        c for c, names in held.items() for _ in names
+    ]
+
+
+@pytest.mark.parametrize("name", ["no_such_component", "Tensor", "__name__"])
+def test_what_is_no_component_has_no_chapter(name):
+    assert chapter_of(name) == ""

@@ -348,6 +348,40 @@ class TestRandomRounding:
             assert x[:0].sum(0).shape == (3, 4)
             assert x[:0].sum().item() == 0
 
+    def test_matrix_products_are_taken_term_by_term_too(self):
+        """PyTorch multiplies a strided matrix in just this order: a result of its is that of the yardstick, to the bit."""
+        x, weight = noise(5, 300).float().sort()[0], torch.full((2, 300), 1.3)
+        strided = [torch.zeros(len(leaf), 600)[:, ::2].copy_(leaf) for leaf in (x, weight)]
+        with SequentialSums(backwards=False):
+            running = x.double() @ weight.double().T
+        terms = x[:, None] * weight
+        assert torch.equal(running.float(), torch.from_numpy(terms.numpy().cumsum(-1)[..., -1]))
+        assert (running - (strided[0] @ strided[1].T).double()).abs().max() < 1e-6
+        assert (running - x.double() @ weight.double().T).abs().max() > 1e-6
+
+    def test_products_of_every_kind_keep_their_shapes(self):
+        a, b, bias = noise(3, 4, 5), noise(3, 5, 2), noise(2)
+        for function in (
+            lambda: a @ b,
+            lambda: a[0] @ b[0, :, 0],
+            lambda: a[0, 0] @ b[0],
+            lambda: a[0, 0] @ b[0, :, 0],
+            lambda: a[:, :0] @ b,
+            lambda: a[..., :0] @ b[:, :0],
+            lambda: torch.nn.functional.linear(a, b[0].T, bias),
+            lambda: torch.addmm(bias, a[0], b[0], beta=0.5, alpha=2),
+            lambda: torch.baddbmm(bias, a, b, beta=0.5, alpha=2),
+            lambda: torch.addmv(bias, b[0].T, a[0, 0], beta=0.5, alpha=2),
+            lambda: torch.einsum("nij,njk->ik", a, b),
+        ):
+            expected = function()
+            for backwards in (False, True):
+                with SequentialSums(backwards):
+                    found = function()
+                assert found.shape == expected.shape
+                assert found.dtype == expected.dtype
+                assert torch.allclose(found, expected, rtol=1e-5, atol=1e-6)
+
     def test_the_same_seed_rounds_the_same_way(self):
         x = noise(50)
         answers = []
