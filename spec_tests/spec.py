@@ -130,7 +130,11 @@ class Spec(UniversalLaws):
         cls.name = component.__name__
         cls.chapter = component.__module__.removeprefix("lawbook.reference.").partition(".")[0]
         for name in cls.law_names():
-            setattr(cls, f"test_{name}", _as_pytest_function(cls, name, cls.law(name)))
+            law, attribute = cls.law(name), f"test_{name}"
+            # pytest collects in the order in which a class got its attributes; what is only replaced keeps its place.
+            if attribute in vars(cls):
+                delattr(cls, attribute)
+            setattr(cls, attribute, _as_pytest_function(cls, name, law))
         # Subclasses in someone's own repository do not take the place of the spec they build on.
         if cls.__module__.removeprefix("lawbook.").startswith("spec_tests."):
             _REGISTRY[cls.name] = cls

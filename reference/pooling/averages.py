@@ -1,4 +1,8 @@
-"""Average pooling: windows, adaptive bins and whole planes."""
+"""Average pooling: windows, adaptive bins and whole planes.
+
+Half precisions are added up and divided in float32 and rounded once, as libraries do: sums of windows, and the numbers of
+their elements, are beyond float16 long before their mean is.
+"""
 
 import torch
 from torch import Tensor
@@ -61,7 +65,7 @@ def avg_pool2d(
         divisor = inside([each + p for each, p in zip(places, ends, strict=True)], padded).sum((-2, -1))
     else:
         divisor = inside(places, sizes).sum((-2, -1))
-    return _sums(x, places) / divisor.to(x)
+    return _shares(x, places, divisor)
 
 
 def adaptive_avg_pool2d(x: Tensor, output_size: Sizes) -> Tensor:
@@ -87,7 +91,7 @@ def adaptive_avg_pool2d(x: Tensor, output_size: Sizes) -> Tensor:
     check_floating("x", x)
     check_planes(x, 2)
     places = adaptive_places(x.shape[2:], output_size)
-    return _sums(x, places) / inside(places, x.shape[2:]).sum((-2, -1)).to(x)
+    return _shares(x, places, inside(places, x.shape[2:]).sum((-2, -1)))
 
 
 def global_avg_pool(x: Tensor) -> Tensor:
@@ -114,8 +118,10 @@ def global_avg_pool(x: Tensor) -> Tensor:
     return x.mean((2, 3), keepdim=True)
 
 
-def _sums(x: Tensor, places: list[Tensor]) -> Tensor:
-    """The sum of every window's elements that lie in the image."""
+def _shares(x: Tensor, places: list[Tensor], divisor: Tensor) -> Tensor:
+    """The sum of every window's elements that lie in the image, divided."""
     sizes = x.shape[2:]
-    patches = x.flatten(2)[..., flat_places(places, sizes).to(x.device)]
-    return torch.where(inside(places, sizes).to(x.device), patches, 0).flatten(-2).sum(-1)
+    wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+    patches = wide.flatten(2)[..., flat_places(places, sizes).to(x.device)]
+    sums = torch.where(inside(places, sizes).to(x.device), patches, 0).flatten(-2).sum(-1)
+    return (sums / divisor.to(wide)).to(x.dtype)

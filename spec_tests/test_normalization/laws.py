@@ -207,6 +207,11 @@ class MovingLaws:
     def statistics(self, case):
         return () if case.moving_mean is None else (case.moving_mean, case.moving_var)
 
+    def after_double(self, case):
+        """The case with moving statistics twice as large as the batch's own."""
+        mean, var = _averaged(case.but(momentum=1.0), case.x, case.moving_mean, case.moving_var)
+        return case.but(moving_mean=2 * mean, moving_var=2 * var)
+
     def test_mode_is_the_flag(self, impl, case):
         """Whether gradients are recorded does not decide the mode: training without and evaluation with them are themselves."""
         case = self.tracked(case)
@@ -247,7 +252,7 @@ class MovingLaws:
         wanted = _averaged(case.but(momentum=1.0), case.x, case.moving_mean, case.moving_var)
         kept = impl(case, training=True, momentum=0.0)[1:]
         return [
-            (tuple(impl(case, training=True, momentum=1.0)[1:]), wanted),
+            (tuple(impl(self.after_double(case), training=True, momentum=1.0)[1:]), wanted),
             (tuple(kept), (case.moving_mean, case.moving_var)),
         ]
 

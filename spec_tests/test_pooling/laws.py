@@ -14,6 +14,8 @@ from lawbook.spec_tests.judge import LawBroken
 from lawbook.spec_tests.spec import Batch, Invalid, require
 
 INFINITY = float("inf")
+# Elements and bins: multiples of 4/28 and 14/26 in float32, and of 30/22 in float64, round past a whole number.
+ROUNDED_RATES = ((4, 28), (14, 26), (30, 22))
 
 
 def untied(case: Case, name: str = "x") -> Case:
@@ -197,6 +199,19 @@ class Adaptive:
     def test_as_many_bins_as_elements(self, impl: Trial, case: Case) -> Any:
         """As many bins as elements change nothing."""
         return impl(case, output_size=tuple(case.x.shape[2:])), case.x
+
+    def test_bins_begin_and_end_at_whole_places(self, impl: Trial, case: Case) -> Any:
+        """Bins reach from ⌊j·n/m⌋ to ⌈(j + 1)·n/m⌉ in whole numbers, also where a multiple of n/m rounds to another one."""
+        equations = []
+        for n, m in ROUNDED_RATES:
+            x = case.noise((*case.x.shape[:2], 2, n), 57)
+            bins = [self.whole(x[..., j * n // m : -(-(j + 1) * n // m)]) for j in range(m)]
+            equations.append((impl(case, x=x, output_size=(2, m)), torch.stack(bins, -1)))
+        return equations
+
+    def whole(self, x: Tensor) -> Tensor:
+        """What a bin of all columns holds."""
+        raise NotImplementedError
 
 
 def divided(case: Case) -> tuple[tuple[int, int], Case]:

@@ -113,6 +113,9 @@ class TestAdaptiveAvgPool2d(Adaptive, Spec):
         {"x": ones(1, 2, 3, 1), "output_size": 1},
     )
 
+    def whole(self, x: torch.Tensor) -> torch.Tensor:
+        return x.mean(-1)
+
     def test_one_bin_is_the_whole_plane(self, impl: Trial, case: Case) -> Any:
         """A single bin gives the mean of the plane."""
         return impl(case, output_size=1), pooling.global_avg_pool(case.x)
@@ -175,6 +178,14 @@ class TestGlobalAvgPool(Spec):
         cotangent = case.noise((*case.x.shape[:2], 1, 1))
         gradient = impl.vjp(case, [cotangent], wrt=("x",))[1]["x"]
         return gradient, (cotangent / case.x[0, 0].numel()).expand(case.x.shape)
+
+    def test_planes_beyond_half_precision(self, impl: Trial) -> None:
+        """The mean of 300×300 ones is 1 in half precision too: neither their sum nor their number may overflow."""
+        for dtype in (torch.float16, torch.bfloat16):
+            if self.lacks_dtype(impl, dtype):
+                continue
+            mean = impl.call(x=ones(1, 1, 300, 300, dtype=dtype)).item()
+            require(mean == 1, f"in {dtype} the mean of 90,000 ones is {mean}")
 
     def test_published_shape(self, impl: Trial) -> None:
         """Note 004's NiN ends in (1, 10, 1, 1)."""

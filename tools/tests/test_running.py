@@ -449,6 +449,7 @@ def test_a_subclass_may_say_more_about_the_same_law():
             require((impl(case) <= 1).all(), "above one")
 
     assert More.law_names()[-1] == "never_above_one"
+    assert [name for name in vars(More) if name.startswith("test_")] == [f"test_{law}" for law in More.law_names()]
     for one in ("agrees_with_reference", "never_above_one", "gradient_agrees"):
         assert judge(More, one, losses.softmax).outcome == "pass"
     assert judge(More, "never_above_one", lambda x, dim: torch.softmax(x, dim) + 1).outcome == "fail"
