@@ -24,6 +24,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -335,7 +336,7 @@ def compare(
             outcome.share = max(outcome.share, value)
         elif value > outcome.share:
             worst = int(share.argmax())
-            at = [int(k) for k in torch.unravel_index(torch.tensor(worst), expected.shape)]
+            at = [int(k) for k in np.unravel_index(worst, tuple(expected.shape))]
             deviation = Deviation(
                 f"{path}{at if at else ''}",
                 found.flatten()[worst].item(),

@@ -17,6 +17,7 @@ from lawbook.reference.cnn.layers import parameter_count
 from lawbook.reference.convolution import conv2d
 from lawbook.spec_tests.chance import ALARM
 from lawbook.spec_tests.spec import Batch, Spec, require
+from lawbook.spec_tests.test_cnn.initial import Helpers, helper
 
 
 def ramp(*shape: int) -> Tensor:
@@ -146,15 +147,19 @@ class Network(Images):
         stages: output shape of every stage for one such image, by name.
         classes: of the published network.
         parameters: how many numbers the published network learns.
+        helpers: what ``<name>_init``, ``<name>_shapes`` and ``<name>_parameter_count`` are tried with.
     """
 
     image: tuple[int, int, int]
     stages: dict[str, tuple[int, ...]]
     classes: int
     parameters: int
+    helpers: Helpers
 
     def test_published_shapes_and_parameter_count(self, impl: Trial) -> None:
-        """With the published number of parameters an image of the published size gives the published stages."""
+        """With the published number of parameters an image of the published size gives the published stages; what an
+        implementation offers to make parameters, count them and list shapes does what lawbook's does."""
+        self.helpers.check(impl, self.image)
         self.check_published(impl, self.image, self.stages, self.parameters)
 
     def check_published(self, impl: Trial, image, stages, parameters, **options: Any) -> None:
@@ -162,7 +167,7 @@ class Network(Images):
         name, asked = impl.component, False
         params = getattr(cnn, f"{name}_init")(0, in_channels=image[0], classes=self.classes, device="meta", **options)
         require(parameter_count(params) == parameters, f"lawbook's {name} has {parameter_count(params)} parameters")
-        offered = {what: self.helper(impl, f"{name}_{what}") for what in ("parameter_count", "shapes")}
+        offered = {what: helper(impl, f"{name}_{what}") for what in ("parameter_count", "shapes")}
         if offered["parameter_count"]:
             asked = True
             count = offered["parameter_count"](in_channels=image[0], classes=self.classes, **options)
@@ -182,12 +187,6 @@ class Network(Images):
             require(shape == (1, self.classes), f"logits have shape {shape}, expected {(1, self.classes)}")
         if not asked:
             raise NotOffered(f"{impl.implementation.name} counts no parameters and takes no tensors without memory")
-
-    @staticmethod
-    def helper(impl: Trial, name: str) -> Any:
-        """The implementation's own function of that name, as a call; None where it offers none."""
-        function = impl.implementation.function(name)
-        return function and (lambda *args, **options: impl.implementation.to_torch(function(*args, **options)))
 
     def thin(self) -> dict[str, Any]:
         """Arguments with every published layer, most of a channel or two, and an image as small as may be."""

@@ -10,6 +10,7 @@ from lawbook.fixtures.published import cnn as published
 from lawbook.reference import cnn
 from lawbook.reference.pooling import max_pool2d
 from lawbook.spec_tests.spec import Invalid, require
+from lawbook.spec_tests.test_cnn.initial import Helpers
 from lawbook.spec_tests.test_cnn.laws import Dropped, Homogeneous, Network, layer, ramp, rectified, renamed, replaced
 
 ARCHS = {11: cnn.VGG_11, 16: cnn.VGG_16, 19: cnn.VGG_19}
@@ -62,6 +63,13 @@ class TestVgg(Dropped, Network):
     image = (3, 224, 224)
     classes = 1000
     passed = 2
+    helpers = Helpers(
+        small={"arch": ((1, 4), (2, 8)), "in_channels": 2, "classes": 7, "hidden": 60, "size": 4},
+        init=({}, {"arch": ((2, 3), (1, 5)), "size": 11}),
+        count=({}, {"arch": ((2, 3), (1, 5)), "in_channels": 2, "classes": 7}),
+        wrong=((1, 1, 31, 31), (1, 1, 224, 256)),
+        too_small=({"in_channels": 0}, {"classes": 0}, {"hidden": 0}, {"size": 3}),
+    )
     prerequisites = ("vgg_block",)
     edges = tuple(
         dict(
@@ -86,7 +94,8 @@ class TestVgg(Dropped, Network):
 
     def test_published_shapes_and_parameter_count(self, impl):
         """VGG-11, 16 and 19 have the published parameters, 102,760,448 of them in the first dense layer, and stages: 7×7·512
-        before the dense layers."""
+        before the dense layers. Helpers are judged as those of other networks."""
+        self.helpers.check(impl, self.image)
         first = cnn.vgg_init(0, cnn.VGG_16, 3, 1000, device="meta")["dense1"]["weight"].numel()
         assert first == published.VGG_FIRST_DENSE_WEIGHTS, f"lawbook's first dense layer has {first} weights"
         for layers, arch in ARCHS.items():
@@ -189,6 +198,7 @@ class TestNin(Dropped, Network):
     stages = published.NIN_STAGES
     parameters = published.NIN_PARAMETERS
     passed = 1
+    helpers = Helpers(small={"in_channels": 2, "classes": 7}, wrong=((1, 1, 66, 67),))
     prerequisites = ("nin_block",)
     edges = tuple(
         dict(

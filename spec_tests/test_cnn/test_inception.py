@@ -9,6 +9,7 @@ from lawbook.fixtures.published import cnn as published
 from lawbook.reference import cnn
 from lawbook.reference.pooling import max_pool2d
 from lawbook.spec_tests.spec import Invalid, require
+from lawbook.spec_tests.test_cnn.initial import Helpers
 from lawbook.spec_tests.test_cnn.laws import Homogeneous, Network, layer, ramp, rectified, without
 
 _INCEPTION = {
@@ -105,6 +106,7 @@ class TestGooglenet(Network):
     stages = published.GOOGLENET_STAGES
     # One channel in place of three saves 2·64·7·7 weights of the first layer.
     parameters = published.GOOGLENET_PARAMETERS - 2 * 64 * 7 * 7
+    helpers = Helpers(small={"in_channels": 2, "classes": 7})
     prerequisites = ("inception_block",)
     edges = tuple(
         dict(

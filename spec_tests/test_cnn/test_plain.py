@@ -9,6 +9,7 @@ from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.published import cnn as published
 from lawbook.reference import cnn
 from lawbook.spec_tests.spec import Invalid
+from lawbook.spec_tests.test_cnn.initial import Helpers
 from lawbook.spec_tests.test_cnn.laws import Dropped, Network, Normed, Shifted, layer, norm, ramp, renamed, without
 
 
@@ -17,6 +18,11 @@ class Lenets(Network):
 
     image = (1, 28, 28)
     classes = 10
+    helpers = Helpers(
+        small={"in_channels": 2, "classes": 7},
+        wrong=((1, 1, 24, 24), (1, 1, 32, 32), (1, 1, 28, 32)),
+        rectified=False,
+    )
 
     def test_hidden_channels_may_be_renamed(self, impl, case):
         """Another order of hidden channels, with the next layer's inputs in that order, changes nothing: images are flattened
@@ -138,6 +144,12 @@ class TestAlexnet(Dropped, Network):
     classes = 1000
     stages = published.ALEXNET_STAGES
     parameters = published.ALEXNET_PARAMETERS
+    helpers = Helpers(
+        small={"in_channels": 2, "classes": 7, "widths": (8, 9, 10, 11, 12), "hidden": 60, "flattened": 50},
+        init=({}, {"widths": (2, 3, 4, 5, 6), "hidden": 7}),
+        count=({}, {"in_channels": 3, "classes": 7, "widths": (2, 3, 4, 5, 6), "hidden": 7}, {"flattened": 9216}),
+        wrong=((1, 1, 190, 190), (1, 1, 260, 260)),
+    )
     passed = 2
     edges = tuple(
         dict(

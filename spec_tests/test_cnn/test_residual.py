@@ -3,11 +3,13 @@
 import torch
 
 from lawbook.fixtures.cases import cnn as domains
+from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.published import cnn as published
 from lawbook.reference import cnn
 from lawbook.reference.convolution import conv2d
 from lawbook.reference.normalization import batch_norm
 from lawbook.spec_tests.spec import Invalid, skip_case
+from lawbook.spec_tests.test_cnn.initial import Helpers, check_form, helper
 from lawbook.spec_tests.test_cnn.laws import Images, Network, Normed, Shifted, layer, norm, ramp, replaced, without
 
 _BASIC = {"conv1": layer(2, 1, 3, 3), "norm1": norm(2), "conv2": layer(1, 2, 3, 3), "norm2": norm(1)}
@@ -78,6 +80,15 @@ class TestResidualBlock(Images, Normed, Shifted):
             x = normed(conv2d(x, given["weight"], given.get("bias"), case.stride), "shortcut_norm")
         return impl(case), torch.relu(x + y)
 
+    def test_fresh_block_is_a_basic_one(self, impl):
+        """By default a fresh block, the implementation's own where it makes one, is basic, without biases and without a
+        convolution on the shortcut, and the block takes its parameters."""
+        init = helper(impl, "residual_block_init") or cnn.residual_block_init
+        params = init(0, 3, 3, dtype=self.dtype)
+        check_form(params, cnn.residual_block_init(0, 3, 3, dtype=self.dtype), "residual_block_init")
+        case = Case({"x": ramp(2, 3, 5, 4), "params": params}, self.dtype)
+        return self.oracle.check_value(impl(case), case, -1)
+
     def test_zero_weights_give_relu_of_the_input(self, impl, case):
         """A block that adds nothing is relu(x), with its weights at 0 and its last norm silent."""
         case = plain(case)
@@ -127,6 +138,11 @@ class Resnets(Network, Normed):
 
     image = (3, 224, 224)
     classes = 1000
+    helpers = Helpers(
+        small={"in_channels": 2, "classes": 7, "widths": (4, 8, 6, 8)},
+        init=({}, {"note": True}, {"widths": (4, 8, 8, 8)}),
+        count=({}, {"in_channels": 2, "classes": 7}, {"note": True}),
+    )
     differentiable = ("x", "params")
 
     def thin(self):

@@ -89,9 +89,11 @@ def mutants_of(module: str, wanted: Callable[[str], bool] = lambda name: True) -
     """Every mutant of a module, or of the definitions that are wanted, from top to bottom."""
     source = path_of(module).read_text(encoding="utf-8")
     lines, loaded = source.splitlines(keepends=True), importlib.import_module(module)
-    for node in ast.parse(source).body:
+    tree = ast.parse(source)
+    described = _describing(tree)
+    for node in tree.body:
         name = _name(node)
-        if name is None or not wanted(name) or isinstance(vars(loaded).get(name), UnionType):
+        if name is None or name in described or not wanted(name) or isinstance(vars(loaded).get(name), UnionType):
             continue
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))]) - 1
         last = node.end_lineno or node.lineno
@@ -202,6 +204,20 @@ def _wordings(function: ast.FunctionDef) -> list[ast.expr | None]:
         and _is_text(part.value)
         and all(isinstance(target, ast.Name) and target.id not in heard for target in part.targets)
     ]
+
+
+def _describing(module: ast.Module) -> set[str]:
+    """Definitions that nothing but the making of docstrings reads."""
+    described = [
+        part
+        for node in ast.walk(module)
+        if isinstance(node, ast.Assign)
+        and all(isinstance(t, ast.Attribute) and t.attr == "__doc__" for t in node.targets)
+        for part in ast.walk(node.value)
+    ]
+    inside = {id(part) for part in described}
+    loads = [part for part in ast.walk(module) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)]
+    return {part.id for part in loads if id(part) in inside} - {part.id for part in loads if id(part) not in inside}
 
 
 def _place(node: ast.expr, first: int, line: str, column: str) -> Place:

@@ -88,11 +88,13 @@ def _of_reference(name: str) -> bool:
     return name == REFERENCE or name.startswith(REFERENCE + ".")
 
 
-def twin(mutant: Mutant | None, component: str) -> Callable[..., Any]:
-    """The component of a reference in which one thing is changed; None changes nothing."""
-    function = load()[component].component
+def twin(mutant: Mutant | None, component: str) -> dict[str, Any]:
+    """The component's module of a reference in which one thing is changed, as names and values; None changes nothing.
+
+    The whole module, as some laws use what an implementation offers beside the component.
+    """
     with _a_reference_of_its_own(mutant):
-        return getattr(importlib.import_module(function.__module__), function.__name__)
+        return vars(importlib.import_module(load()[component].component.__module__))
 
 
 def judge(
@@ -106,12 +108,12 @@ def judge(
         for component in components:
             spec = load()[component]
             try:
-                function = twin(mutant, component)
+                implementation = Implementation([twin(mutant, component)], "mutant")
             except Exception:
                 return Fate("killed", component, "import", 0, profile)
             for law in [only] if only else spec.law_names():
                 tell(Fate("killed", component, law, cases, profile))
-                result = run_law(spec, law, Implementation([{component: function}], "mutant"), settings)
+                result = run_law(spec, law, implementation, settings)
                 cases += result.cases
                 if result.rejects:
                     return Fate("killed", component, law, cases, profile)

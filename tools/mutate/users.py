@@ -6,9 +6,11 @@ import ast
 import importlib
 import types
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 from lawbook.spec_tests import load
+from lawbook.spec_tests.spec import Spec
 from lawbook.tools.mutate.mutants import REFERENCE, modules, path_of
 
 Definition = tuple[str, str]
@@ -22,7 +24,10 @@ def users() -> dict[Definition, list[str]]:
     """For every definition of the reference the components that must find a mistake in it."""
     uses = {definition: found for module in modules() for definition, found in _uses(module).items()}
     found: dict[Definition, dict[str, int]] = defaultdict(dict)
-    for name, spec in load().items():
+    specs = load()
+    for name, helpers in _helpers(uses, specs).items():
+        uses[specs[name].component.__module__, name] |= helpers
+    for name, spec in specs.items():
         reached, distance = {(spec.component.__module__, spec.component.__qualname__.partition(".")[0])}, 0
         frontier = set(reached)
         while frontier:
@@ -32,6 +37,18 @@ def users() -> dict[Definition, list[str]]:
             reached |= frontier
             distance += 1
     return {definition: _nearest(by) for definition, by in found.items()}
+
+
+def _helpers(definitions: Iterable[Definition], components: Mapping[str, type[Spec]]) -> dict[str, set[Definition]]:
+    """What stands beside a component under its name, such as ``lenet_init``: laws use what an implementation offers of it."""
+    found: dict[str, set[Definition]] = defaultdict(set)
+    for module, name in definitions:
+        owners = [
+            c for c, spec in components.items() if name.startswith(f"{c}_") and spec.component.__module__ == module
+        ]
+        if owners and name not in components:
+            found[max(owners, key=len)].add((module, name))
+    return found
 
 
 def _nearest(distances: dict[str, int]) -> list[str]:

@@ -68,6 +68,10 @@ class TestMutants:
         lines = {before for _, _, before, _, _ in changes(code, tmp_path, monkeypatch)}
         assert lines == {"heard = 'g' if k == 3 else 'h'", "if x:"}
 
+    def test_what_only_docstrings_read_is_left_alone(self, tmp_path, monkeypatch):
+        code = "SAID = 1\nHEARD = 2\n\n\ndef f():\n    return HEARD\n\n\nf.__doc__ = str(SAID) + str(HEARD)\n"
+        assert {function for function, *_ in changes(code, tmp_path, monkeypatch)} == {"HEARD"}
+
     def test_the_tree_is_mended_after_every_change(self, tmp_path, monkeypatch):
         code = (
             "def f(x, a=-1):\n    for i in [1, 2]:\n        if not x and i is not None:\n            break\n"
@@ -93,6 +97,11 @@ class TestUsers:
     def test_a_table_that_others_import_is_judged_by_what_uses_it(self):
         assert "vjp" in users.users()["lawbook.reference.autograd.operations", "OPERATIONS"]
 
+    def test_what_stands_beside_a_component_under_its_name_is_judged_by_it(self):
+        home = "lawbook.reference.cnn.lenets"
+        assert users.users()[home, "lenet_shapes"] == ["lenet"]
+        assert users.users()[home, "lenet_bn_init"] == ["lenet_bn"]
+
 
 def ends(pid):
     """Whether a process has ended or does: a signal that has been sent takes its time to arrive."""
@@ -108,7 +117,7 @@ def ends(pid):
 class TestTwin:
     def test_only_the_twin_is_changed_and_the_reference_is_back_afterwards(self):
         before = dict(sys.modules)
-        twin = trial.twin(mutated("def mse_loss(*a, **k):\n    return 'changed'\n"), "mse_loss")
+        twin = trial.twin(mutated("def mse_loss(*a, **k):\n    return 'changed'\n"), "mse_loss")["mse_loss"]
         assert twin() == "changed"
         reference = load()["mse_loss"].component
         assert reference is sys.modules[HOME].mse_loss
@@ -138,6 +147,11 @@ class TestFates:
         )
         assert fate.cases == 1
         assert fate.killed
+
+    def test_a_mistake_beside_a_component_is_a_kill(self):
+        body = "def lenet_bn_parameter_count(in_channels=1, classes=10):\n    return 44879\n"
+        child = Child(mutated(body, "lawbook.reference.cnn.lenets", "lenet_bn_parameter_count"), ["lenet_bn"], 0, 60)
+        assert finish(child).law == "published_shapes_and_parameter_count"
 
     def test_a_module_that_cannot_be_imported_is_a_kill(self):
         assert finish(Child(mutated("1 / 0\n"), ["mse_loss"], 0, 60)).law == "import"
