@@ -164,8 +164,13 @@ def _put_back(u: Tensor, shape: Shape, settings: Settings) -> Tensor:
     return torch.cat([u.new_zeros(before), u.unsqueeze(axis), u.new_zeros(after)], axis)
 
 
+def _decisive(x: Tensor) -> Tensor:
+    """What branches look at: of a complex number, with which a derivative is sought, the real part."""
+    return x.real if x.is_complex() else x
+
+
 def _positive(x: Tensor) -> Tensor:
-    return (x.real if x.is_complex() else x) > 0
+    return _decisive(x) > 0
 
 
 def _where_push(t: Operands, x: Operands, y: Tensor, settings: Settings) -> Tensor:
@@ -180,7 +185,7 @@ def _where_pull(u: Tensor, x: Operands, y: Tensor, settings: Settings) -> tuple[
 
 def _doublings(x: Tensor, settings: Settings) -> float:
     """2ᵏ with the least k for which the largest magnitude reaches the bound; nothing is doubled where all are zero."""
-    largest, factor = (float(x.detach().abs().max()) if x.numel() else 0.0), 1.0
+    largest, factor = (float(_decisive(x.detach()).abs().max()) if x.numel() else 0.0), 1.0
     while 0 < largest * factor < settings[0]:
         factor *= 2
     return factor
