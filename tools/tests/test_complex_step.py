@@ -1,4 +1,4 @@
-"""Derivatives from values alone, a tiny imaginary step away: what the laws of automatic differentiation hold gradients against."""
+"""Derivatives from values alone, a tiny imaginary step away: what laws of automatic differentiation hold gradients against."""
 
 import pytest
 import torch
