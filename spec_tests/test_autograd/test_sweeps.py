@@ -18,6 +18,9 @@ from lawbook.spec_tests.test_autograd.programs import (
 )
 
 SQUARE = (("mul", (0, 0), ()),)
+# Decisions at their very bounds: a condition of ±0, a loop over nothing but zeros.
+BRANCH, LOOP = (("where", (0, 1, 2), ()),), (("double_until", (0,), (100.0,)),)
+AT_ZERO = [tensor([-1.0, -0.0, 0.0, 2.0]), tensor([3.0, 4.0, 5.0, 6.0]), tensor([-7.0, -8.0, -9.0, -10.0])]
 
 VIEWS = {"no_aliasing": "a program of views gives views: of the inputs as its value, of the cotangent as its gradients"}
 
@@ -46,6 +49,8 @@ class TestVjp(Spec):
         dict(program=(("matmul", (0, 1), ()),), inputs=[zeros(2, 0), zeros(0, 3)], cotangent=ones(2, 3)),
         dict(program=(("mul", (0, 1), ()),), inputs=[ones(1, 1), ones(1)], cotangent=ones(1, 1)),
         dict(program=(), inputs=[ones(2)], cotangent=ones(2)),
+        dict(program=BRANCH, inputs=AT_ZERO, cotangent=ones(4)),
+        dict(program=LOOP, inputs=[zeros(2)], cotangent=ones(2)),
     )
     invalid = (
         *invalid_programs(cotangent=ones(2)),
@@ -144,6 +149,12 @@ class TestVjp(Spec):
         (between,) = impl(case, program=after, inputs=[value])[1]
         return at_once, impl(case, cotangent=between)[1]
 
+    def test_a_loop_stops_at_its_bound(self, impl):
+        """25 and −12.5 doubled until 100 is reached are 100 and −50, with a slope of 4."""
+        value, (grad,) = impl.call(program=LOOP, inputs=[tensor([25.0, -12.5])], cotangent=tensor([1.0, 3.0]))
+        found = value.tolist(), grad.tolist()
+        require(found == ([100.0, -50.0], [4.0, 12.0]), f"value and gradient are {found[0]} and {found[1]}")
+
     def test_published_gradients(self, impl):
         """Note 004: of x·x at 0, 1, 2, 3 the value is 14 and the gradient 2x; of the sum it is 1."""
         x = tensor(published.NOTE_004_X)
@@ -166,6 +177,8 @@ class TestJvp(Spec):
         dict(program=(("mul", (0, 1), ()),), inputs=[zeros(0, 3), ones(3)], tangents=[zeros(0, 3), ones(3)]),
         dict(program=(("mul", (0, 1), ()),), inputs=[ones(1, 1), ones(1)], tangents=[ones(1, 1), ones(1)]),
         dict(program=(), inputs=[ones(2)], tangents=[ones(2)]),
+        dict(program=BRANCH, inputs=AT_ZERO, tangents=AT_ZERO),
+        dict(program=LOOP, inputs=[zeros(2)], tangents=[ones(2)]),
     )
     invalid = (
         *invalid_programs(tangents=[ones(2)]),
@@ -201,6 +214,12 @@ class TestJvp(Spec):
         """Along tangents of zeros nothing changes."""
         found = impl(case, tangents=[torch.zeros_like(t) for t in case.tangents])[1]
         require(bool((found == 0).all()), f"along zeros the tangent is {found.tolist()}")
+
+    def test_a_loop_stops_at_its_bound(self, impl):
+        """25 and −12.5 doubled until 100 is reached are 100 and −50, with a slope of 4."""
+        value, tangent = impl.call(program=LOOP, inputs=[tensor([25.0, -12.5])], tangents=[tensor([1.0, 3.0])])
+        found = value.tolist(), tangent.tolist()
+        require(found == ([100.0, -50.0], [4.0, 12.0]), f"value and tangent are {found[0]} and {found[1]}")
 
     def test_inputs_add_up(self, impl, case):
         """The derivative along all tangents is the sum of those along each of them alone."""

@@ -3,6 +3,7 @@
 import torch
 
 from lawbook.fixtures.cases import data as domains
+from lawbook.fixtures.implementation import Raised
 from lawbook.fixtures.published import data as published
 from lawbook.reference import data
 from lawbook.spec_tests.chance import SEEDS
@@ -174,6 +175,21 @@ class TestCollate(Spec):
                 value = sample[k]
                 pairs.append((row, value if isinstance(value, torch.Tensor) else torch.tensor(value).to(row.dtype)))
         return pairs
+
+    def test_one_field_is_of_one_kind(self, impl):
+        """Fields that hold whole numbers and fractions, or tensors of two dtypes, are refused: nothing is converted."""
+        for what, field in (
+            ("whole numbers and fractions", (1, 2.5)),
+            ("fractions and whole numbers", (2.5, 1)),
+            ("float32 and float64", (torch.ones(2), torch.ones(2).double())),
+            ("int64 and float32", (torch.ones(2).long(), torch.ones(2))),
+            ("a tensor and a number", (torch.tensor(1.0), 1.0)),
+        ):
+            try:
+                batch = impl.call(samples=[(value,) for value in field])
+            except Raised:
+                continue
+            require(False, f"accepts {what} in one field, and makes {batch[0].dtype} of them")
 
 
 class TestImageFolderIndex(Spec):

@@ -174,6 +174,8 @@ KAIMING_OPTIONS = (
     {},
     {"a": 0.5, "mode": "fan_out"},
     {"nonlinearity": "tanh"},
+    # A slope that its nonlinearity has no use for.
+    {"nonlinearity": "relu", "a": 1.0},
 )
 KAIMING_EDGES = (dict(shape=(0, 3), seed=0), dict(shape=(2, 0, 3), seed=0), dict(shape=(4, 0), mode="fan_out", seed=0))
 KAIMING_INVALID = (
@@ -214,7 +216,7 @@ class TestKaimingNormal(FanLaws, Spec):
     prerequisites = ("fan_in_and_fan_out", "calculate_gain")
     edges = KAIMING_EDGES
     invalid = KAIMING_INVALID
-    options = (KAIMING_OPTIONS[0], {**KAIMING_OPTIONS[1], "truncated": True}, KAIMING_OPTIONS[2])
+    options = (KAIMING_OPTIONS[0], {**KAIMING_OPTIONS[1], "truncated": True}, *KAIMING_OPTIONS[2:])
 
     def distribution(self, truncated=False, **given):
         return normal(kaiming_std(**given), truncated)

@@ -4,6 +4,7 @@ import torch
 from torch import ones, zeros
 
 from lawbook.fixtures.cases import modules as domains
+from lawbook.fixtures.implementation import Raised
 from lawbook.reference import modules
 from lawbook.spec_tests.spec import Invalid, Spec, require
 
@@ -59,6 +60,16 @@ class TestSequential(Spec):
         a, b = layer("a"), layer("b")
         impl.call(layers=[a, b, b], x=ones(2))
         require(calls == ["a", "b", "b"], f"the calls were {calls}, expected a, b, b")
+
+    def test_nothing_is_called_before_all_layers_are_known(self, impl):
+        """A layer that cannot be called is refused before the layers in front of it are called."""
+        calls = []
+        try:
+            impl.call(layers=[lambda x: calls.append(x) or x, 3], x=ones(2))
+        except Raised:
+            require(not calls, "the first layer is called before the second, the number 3, is refused")
+            return
+        require(False, "accepts the number 3 as a layer")
 
 
 class TestApplyRecursively(Spec):
@@ -117,3 +128,17 @@ class TestApplyRecursively(Spec):
         found = impl(case, function=lambda name: f"<{name}>")
         expected = tuple(f"<{name}>" for name in self.visited(impl, case))
         require(tuple(found) == expected, f"returned {tuple(found)}, expected {expected}")
+
+    def test_nothing_is_called_on_a_tree_that_is_none(self, impl):
+        """Where a name is unknown or a module contains itself, the function is called on no module at all."""
+        for children, what in (
+            ({"net": ["first", "second"], "first": [], "second": ["third"]}, "a child that is unknown"),
+            ({"net": ["first", "second"], "first": [], "second": ["net"]}, "a module inside itself"),
+        ):
+            names = []
+            try:
+                impl.call(children=children, root="net", function=lambda name: names.append(name) or name)  # noqa: B023
+            except Raised:
+                require(not names, f"calls the function, first on {names[:1]}, before it refuses {what}")
+                continue
+            require(False, f"accepts {what}")

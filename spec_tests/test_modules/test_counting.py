@@ -87,6 +87,19 @@ class TestParameterCount(Spec):
         both, one = (impl(case, sizes={**sizes, "bidirectional": b}) for b in (True, False))
         require(both == 2 * one, f"both directions have {both} parameters, one has {one}")
 
+    def test_further_layers_cost_the_same(self, impl, case):
+        """From the second one on, every recurrent layer reads both directions' states and costs as much as the next."""
+        if case.kind not in RECURRENT:
+            kind = tuple(RECURRENT)[case.seed % 3]
+            sizes = dict(input_size=3, hidden_size=5 + case.seed % 7, bidirectional=case.seed % 2 == 0)
+            case = case.but(kind=kind, sizes=sizes)
+        one, two, three, four = (impl(case, sizes={**case.sizes, "num_layers": n}) for n in (1, 2, 3, 4))
+        hidden, directions = case.sizes["hidden_size"], 1 + case.sizes.get("bidirectional", False)
+        rows = directions * hidden + hidden + 2 * case.sizes.get("bias", True)
+        expected = directions * RECURRENT[case.kind] * hidden * rows
+        for more, layer in ((two - one, "second"), (three - two, "third"), (four - three, "fourth")):
+            require(more == expected, f"the {layer} layer of {case.kind} adds {more} parameters, expected {expected}")
+
     def test_published_counts(self, impl):
         """Note 004's linear layers; note 002's attention with 8 and 16 heads; note 004's 102M weights in VGG."""
         for inputs, outputs, count in published.NOTE_004_LINEAR:

@@ -368,6 +368,16 @@ class TestPow(Elementwise):
         value, grads = impl.vjp(case, [torch.ones_like(x)], wrt=("exponent",), x=x, exponent=exponent)
         return grads["exponent"].reshape(-1, 1), (value * torch.log(x)).reshape(-1, 1)
 
+    def test_powers_of_integers_are_exact(self, impl):
+        """3³⁹, 7²² and (−11)¹⁷ to the last digit, beyond what float64 holds."""
+        bases, exponents = (3, 7, -11), (39, 22, 17)
+        expected = [base**exponent for base, exponent in zip(bases, exponents, strict=True)]
+        got = impl.call(x=tensor(bases), exponent=tensor(exponents))
+        require(got.tolist() == expected, f"{bases} to the powers {exponents} are {got.tolist()}, expected {expected}")
+        for base, exponent, power in zip(bases, exponents, expected, strict=True):
+            got = impl.call(x=tensor([base]), exponent=exponent)
+            require(got.tolist() == [power], f"{base} to the power {exponent} is {got.tolist()}, expected {power}")
+
     def test_integers_to_a_floating_power(self, impl):
         """4^½ of integers is 2, floating."""
         for exponent in (0.5, tensor([0.5])):

@@ -100,6 +100,8 @@ class TestFull(Spec):
         check_memory_of_its_own(impl, size=(2, 3), fill_value=2.5)
 
 
+# Elements that share memory: those of what is made like it do not.
+REPEATED = torch.ones(1, 3).expand(2, 3)
 LIKE = {"extremes_stay_finite": "the values do not depend on those of x"}
 EDGES_LIKE = (torch.zeros(()), torch.ones(0), torch.zeros(3, 0, 2), torch.ones(1, 1), torch.ones(1, 3) > 0)
 
@@ -117,6 +119,10 @@ class TestZerosLike(Spec):
         require(bool((found == 0).all()), "an element is not 0", got=found)
         require(not bool(torch.signbit(found).any()), "a zero has a minus sign", got=found)
 
+    def test_memory_is_its_own(self, impl):
+        """A write to one element changes that element alone, and not what the next call gives."""
+        check_memory_of_its_own(impl, x=REPEATED)
+
 
 class TestOnesLike(Spec):
     component = tensors.ones_like
@@ -130,12 +136,16 @@ class TestOnesLike(Spec):
         found = impl(case)
         require(bool((found == 1).all()), "an element is not 1", got=found)
 
+    def test_memory_is_its_own(self, impl):
+        """A write to one element changes that element alone, and not what the next call gives."""
+        check_memory_of_its_own(impl, x=REPEATED)
+
 
 class TestFullLike(Spec):
     component = tensors.full_like
     cases = domains.full_like
     declines = LIKE
-    edges = tuple(dict(x=x, fill_value=1) for x in EDGES_LIKE)
+    edges = (*(dict(x=x, fill_value=1) for x in EDGES_LIKE), dict(x=torch.ones(2, 3).long(), fill_value=-2.7))
     invalid = (
         Invalid(TypeError, "text in place of a tensor", x="three", fill_value=3),
         Invalid(TypeError, "text in place of a number", x=torch.zeros(2, 3), fill_value="three"),
@@ -153,6 +163,10 @@ class TestFullLike(Spec):
         expected = torch.tensor(value, dtype=torch.float64 if isinstance(value, float) else None).to(case.x.dtype)
         same = (found == expected) | ((found != found) & (expected != expected))
         require(bool(same.all()), f"an element is not {expected}", got=found)
+
+    def test_memory_is_its_own(self, impl):
+        """A write to one element changes that element alone, and not what the next call gives."""
+        check_memory_of_its_own(impl, x=REPEATED, fill_value=2.5)
 
 
 class TestEye(SingleLaws, Spec):

@@ -21,7 +21,10 @@ GROWING = (
     Invalid(ValueError, "an x without axes against one element", x=2 * ones(()), y=3 * ones(1)),
     Invalid(ValueError, "an x of one element against none", x=2 * ones(1), y=ones(0)),
 )
-FLOATING_INTO_WHOLE = Invalid(TypeError, "integers that would become floating", x=WHOLE, y=tensor([0.5, 1.0, 2.0]))
+FLOATING_INTO_WHOLE = (
+    Invalid(TypeError, "integers that would become floating", x=WHOLE, y=tensor([0.5, 1.0, 2.0])),
+    Invalid(TypeError, "integers that a single number would make floating", x=WHOLE, y=tensor(0.5)),
+)
 MEMORY = {
     "inputs_unmodified": "x is changed on purpose",
     "no_aliasing": "the result is x itself",
@@ -175,7 +178,7 @@ class Binary(InPlace):
 class OfIntegersToo(Binary):
     """What leaves integers whole takes them."""
 
-    invalid = (*GROWING, FLOATING_INTO_WHOLE)
+    invalid = (*GROWING, *FLOATING_INTO_WHOLE)
     declines = {**MEMORY, "extremes_stay_finite": OVERFLOW}
 
 
@@ -208,7 +211,7 @@ class TestDivInPlace(Binary):
     prerequisites = ("div",)
     invalid = (
         *GROWING,
-        FLOATING_INTO_WHOLE,
+        *FLOATING_INTO_WHOLE,
         Invalid(TypeError, "integers by integers", x=WHOLE, y=tensor([1, 2, 4])),
     )
 
@@ -227,6 +230,7 @@ class TestPowInPlace(Binary):
         Invalid(ValueError, "an x that lacks an axis of the exponent", x=2 * ones(3), exponent=3 * ones(1, 3)),
         Invalid(TypeError, "integers to the power of a half", x=WHOLE, exponent=0.5),
         Invalid(TypeError, "integers to a tensor of halves", x=WHOLE, exponent=tensor([0.5, 0.5, 0.5])),
+        Invalid(TypeError, "integers to the power of a tensor without axes, a half", x=WHOLE, exponent=tensor(0.5)),
         Invalid(ValueError, "integers to the power of −1", x=WHOLE, exponent=-1),
         Invalid(ValueError, "integers, one of them to a negative integer", x=tensor([2, 2]), exponent=tensor([1, -1])),
     )
