@@ -32,7 +32,7 @@ def multibox_prior(height: int, width: int, sizes: Sequence[float], ratios: Sequ
 
     Returns:
         (1, H·W·(n + m − 1), 4), corners, float32: pixel by pixel along the rows, each with all its anchors in the order
-        above. Anchors may reach beyond the image.
+        above; a new tensor at every call. Anchors may reach beyond the image.
 
     Raises:
         ValueError: a size below its bound, no sizes or no ratios.

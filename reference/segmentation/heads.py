@@ -25,7 +25,7 @@ def bilinear_kernel(in_channels: int, out_channels: int, size: int) -> Tensor:
         size: rows and columns of the kernel, at least 1.
 
     Returns:
-        (in_channels, out_channels, size, size), float32, as transposed convolutions take it.
+        (in_channels, out_channels, size, size), float32, as transposed convolutions take it; a new tensor at every call.
 
     Raises:
         ValueError: a number is below 1, or ``in_channels`` is not ``out_channels``.

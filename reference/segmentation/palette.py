@@ -25,7 +25,7 @@ def voc_palette() -> tuple[Tensor, tuple[str, ...]]:
 
     Returns:
         ``colors``, (21, 3), uint8, a row of red, green and blue for every class; and ``classes``, the 21 names, of which
-        the first is "background".
+        the first is "background". The tensor is a new one at every call.
 
     Conventions: VOC's label images also hold (224, 224, 192) along the borders of objects. It belongs to no class.
 

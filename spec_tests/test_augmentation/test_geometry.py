@@ -1,7 +1,7 @@
 """Laws of flips and turns."""
 
 import torch
-from torch import ones, tensor, zeros
+from torch import arange, ones, tensor, zeros
 
 from lawbook.fixtures.cases import augmentation as domains
 from lawbook.reference import augmentation
@@ -119,6 +119,21 @@ class TestRotate(Spec):
         """The image's largest upper left square."""
         n = min(case.image.shape[-2:])
         return case.image[..., :n, :n].clone()
+
+    def test_places_keep_their_digits_in_half_precision(self, impl) -> None:
+        """In an image 200 wide, whose columns half precision cannot tell by halves, each pixel comes from the nearest place."""
+        image, degrees = (arange(1000) % 7).view(5, 200), 12.5
+        expected = augmentation.rotate(image.double(), degrees, "nearest")
+        clear = ~domains.near_ties(5, 200, degrees, 1 / 64)
+        for dtype in (torch.float16, torch.bfloat16):
+            if self.lacks_dtype(impl, dtype):
+                continue
+            found = impl.call(image=image.to(dtype), degrees=degrees, interpolation="nearest").double()
+            wrong = ((found != expected) & clear).nonzero()
+            require(
+                not len(wrong),
+                f"in {dtype}, {len(wrong)} of 1,000 pixels are others than in float64, the first at {wrong[:1].tolist()}",
+            )
 
     def test_four_quarter_turns_are_the_image_again(self, impl, case):
         """A square image turned by 90° four times is as it was, and turned by −90° too."""

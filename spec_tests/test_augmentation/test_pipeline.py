@@ -1,9 +1,12 @@
 """Laws of composed transforms, of images as tensors, and of rates for fine-tuning."""
 
+import contextlib
+
 import torch
 from torch import arange, ones, tensor, zeros
 
 from lawbook.fixtures.cases import augmentation as domains
+from lawbook.fixtures.implementation import Raised
 from lawbook.fixtures.published import augmentation as published
 from lawbook.reference import augmentation
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require
@@ -66,6 +69,13 @@ class TestCompose(Spec):
         a, b = step("a"), step("b")
         impl.call(transforms=[a, b, a], image=ones(2))
         require(calls == ["a", "b", "a"], f"of a, b and a the calls were {calls}")
+
+    def test_nothing_is_called_where_something_cannot_be(self, impl):
+        """A list with a number in it is refused as a whole: no transform has been called by then."""
+        calls = []
+        with contextlib.suppress(Raised):
+            impl.call(transforms=[lambda image: calls.append(image) or image, 5], image=ones(2))
+        require(not calls, "the transform before the number was called")
 
 
 class TestToTensor(Spec):

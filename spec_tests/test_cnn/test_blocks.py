@@ -1,14 +1,17 @@
 """VGG and NiN: networks of blocks."""
 
+import math
 from itertools import pairwise
 
 import torch
 
 from lawbook.fixtures.cases import cnn as domains
+from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.cases.thin import Thin, nin_params
 from lawbook.fixtures.published import cnn as published
 from lawbook.reference import cnn
 from lawbook.reference.pooling import max_pool2d
+from lawbook.spec_tests.chance import ALARM
 from lawbook.spec_tests.spec import Invalid, require
 from lawbook.spec_tests.test_cnn.initial import Helpers
 from lawbook.spec_tests.test_cnn.laws import Dropped, Homogeneous, Network, layer, ramp, rectified, renamed, replaced
@@ -237,6 +240,17 @@ class TestNin(Dropped, Network):
             [{"weight": centre}, same(width), same(width)],
         ]
         return {"x": torch.ones(samples, 1, 67, 67), "params": params}
+
+    def test_pixels_are_dropped_one_by_one(self, impl):
+        """Dropout decides for every pixel of a map by itself, not for maps: of four pixels it seldom takes all or none."""
+        given = Case({**self.masks(30, 48), "x": torch.ones(30, 1, 99, 99)}, self.dtype)
+        found = impl(given, training=True, dropout=0.5, seed=11)
+        share, wanted = float(((found > 0) & (found < 2)).double().mean()), 1 - 2 / 2**4
+        limit = math.sqrt(math.log(2 / ALARM) / (2 * found.numel()))
+        require(
+            abs(share - wanted) <= limit,
+            f"{share:.3f} of the maps of 2×2 lose some of their pixels, expected {wanted:.3f} ± {limit:.3f}",
+        )
 
     def test_no_dense_layer_fixes_the_size(self, impl, case):
         """The same parameters take images of any size: a larger one has logits too, the means of its last maps."""

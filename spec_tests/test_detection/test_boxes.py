@@ -79,6 +79,13 @@ class TestBoxCornerToCenter(Conversion):
         got = impl.call(boxes=tensor([[1, 2, 4, 9]]))
         require(got.tolist() == [[2.5, 5.5, 3, 7]], f"the box 1, 2, 4, 9 becomes {got.tolist()}")
 
+    def test_whole_numbers_do_not_overflow(self, impl: Trial) -> None:
+        """The corners' sum may be more than a byte, or int32, holds: the centre lies between them all the same."""
+        for dtype, unit in ((torch.uint8, 1), (torch.int16, 128), (torch.int32, 2**23)):
+            got = impl.call(boxes=tensor([[200, 100, 248, 240]]).mul(unit).to(dtype))
+            expected = [[224.0 * unit, 170.0 * unit, 48.0 * unit, 140.0 * unit]]
+            require(got.tolist() == expected, f"{dtype}: 200, 100, 248, 240 times {unit} becomes {got.tolist()}")
+
     def test_published_boxes_of_dog_and_cat(self, impl: Trial) -> Any:
         """The note's boxes of dog and cat come back from centre and size as they were."""
         boxes = tensor([published.DOG, published.CAT])
@@ -105,6 +112,13 @@ class TestBoxCenterToCorner(Conversion):
         """Three wide about 5 is from 3.5 to 6.5, with whole numbers too."""
         got = impl.call(boxes=tensor([[5, 5, 3, 1]]))
         require(got.tolist() == [[3.5, 4.5, 6.5, 5.5]], f"5, 5, 3 wide and 1 high becomes {got.tolist()}")
+
+    def test_whole_numbers_do_not_overflow(self, impl: Trial) -> None:
+        """Corners may lie below 0, where a byte has nothing, or beyond what it holds."""
+        for dtype, unit in ((torch.uint8, 1), (torch.int16, 128), (torch.int32, 2**23)):
+            got = impl.call(boxes=tensor([[10, 250, 30, 40]]).mul(unit).to(dtype))
+            expected = [[-5.0 * unit, 230.0 * unit, 25.0 * unit, 270.0 * unit]]
+            require(got.tolist() == expected, f"{dtype}: 10, 250, 30, 40 times {unit} becomes {got.tolist()}")
 
 
 class TestBoxCornerToXywh(Conversion):

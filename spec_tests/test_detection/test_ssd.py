@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from torch import Tensor, ones, tensor, zeros
+from torch import Tensor, arange, ones, tensor, zeros
 
 from lawbook.fixtures.cases.detection import ssd as domains
 from lawbook.fixtures.cases.kit import Case
@@ -34,6 +34,7 @@ class TestFlattenPredictions(Spec):
         {"pred": zeros(0, 2, 3, 4)},
         {"pred": ones(2, 0, 3, 4)},
         {"pred": ones(1, 1, 1, 1)},
+        {"pred": arange(18.0).view(1, 2, 3, 3)},
     )
 
     def batch(self, case: Case) -> Batch:

@@ -1,5 +1,6 @@
 """Laws of several workers: what they do together is what one would have done."""
 
+import contextlib
 import os
 from functools import partial
 
@@ -313,6 +314,18 @@ class TestModelParallelForward(Spec):
             return skip_case
         (f, p), (g, q), *rest = case.stages
         return impl(case, stages=[(Joined(f, g), {"first": p, "second": q}), *rest]), impl(case)
+
+    def test_no_stage_runs_where_one_cannot(self, impl):
+        """A stage that is no function is found before any stage runs: nothing has been computed by then."""
+        calls = []
+
+        def counted(params, x):
+            calls.append(1)
+            return bell(params, x)
+
+        with contextlib.suppress(Raised):
+            impl.call(stages=[(counted, {}), (3, {})], x=X)
+        require(not calls, "the stage before the one that is no function was run")
 
     @staticmethod
     def _whole(stages, x):

@@ -10,12 +10,13 @@ from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.implementation import Trial
 from lawbook.fixtures.published import segmentation as published
 from lawbook.reference import convolution, pooling, segmentation
+from lawbook.spec_tests.memory import OwnMemory
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require
 
 NO_TENSOR = "no argument is a tensor"
 
 
-class TestBilinearKernel(Spec):
+class TestBilinearKernel(OwnMemory, Spec):
     component = segmentation.bilinear_kernel
     cases = domains.bilinear_kernel
     declines = {

@@ -10,6 +10,7 @@ from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.implementation import Trial
 from lawbook.fixtures.published import segmentation as published
 from lawbook.reference import segmentation
+from lawbook.spec_tests.memory import OwnMemory
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require
 
 CLASSES = len(published.COLORS)
@@ -30,7 +31,7 @@ def flipped(image: torch.Tensor) -> torch.Tensor:
     return image.transpose(-1, -2).flip(-2)
 
 
-class TestVocPalette(Spec):
+class TestVocPalette(OwnMemory, Spec):
     component = segmentation.voc_palette
     cases = domains.voc_palette
     declines = WHOLE | {
@@ -98,6 +99,15 @@ class TestColormapToLabel(Spec):
         labels = impl.call(image=tensor(colors, dtype=torch.uint8).T.reshape(3, 1, -1)).flatten()
         for color, label in zip(colors, labels.tolist(), strict=True):
             require(label == 0, f"{color} is no class's colour and gives {label}, expected 0")
+
+    def test_colours_beyond_a_byte_are_background(self, impl: Trial) -> None:
+        """A class's colour plus or minus 256, which a byte cannot tell from it, belongs to no class."""
+        colors = tensor(published.COLORS)
+        for dtype in (torch.int16, torch.int32, torch.int64):
+            for step in (256, -256):
+                image = (colors + step).T[:, None].to(dtype)
+                labels = impl.call(image=image).flatten().tolist()
+                require(not any(labels), f"in {dtype}, colours of all classes {step:+} give {labels}, expected 0")
 
     def test_each_pixel_by_itself(self, impl: Trial, case: Case) -> Any:
         """Moving the pixels moves their labels."""
