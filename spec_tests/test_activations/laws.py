@@ -4,7 +4,7 @@ import copy
 
 import torch
 
-from lawbook.spec_tests.spec import Batch, Spec
+from lawbook.spec_tests.spec import Batch, Spec, require
 
 
 class Activation(Spec):
@@ -26,6 +26,18 @@ class Elementwise(Activation):
         """In another order and another shape every element has the same result."""
         backwards = impl(case, x=case.x.reshape(1, -1).flip(-1))
         return backwards.reshape(-1, 1), impl(case).reshape(1, -1).flip(-1).reshape(-1, 1)
+
+
+class Saturating:
+    """What has a limit on both sides, infinite ones included."""
+
+    limits: tuple[float, float]
+
+    def test_infinities_have_their_limits(self, impl):
+        """At −inf and inf stands what the function approaches there, such as 0 behind a mask of −inf, and not nan."""
+        x = torch.tensor([-torch.inf, torch.inf], dtype=self.dtype)
+        found, expected = impl.call(x=x).tolist(), list(self.limits)
+        require(found == expected, f"at −inf and inf it gives {found}, expected {expected}")
 
 
 class Smooth(Elementwise):

@@ -6,7 +6,7 @@ from torch import int64, ones, zeros
 from lawbook.fixtures.cases import activations as domains
 from lawbook.reference import activations
 from lawbook.spec_tests.spec import Invalid, require
-from lawbook.spec_tests.test_activations.laws import Activation, Elementwise
+from lawbook.spec_tests.test_activations.laws import Activation, Elementwise, Saturating
 
 WHOLE = zeros(2, 3, dtype=int64)
 NO_FLOATS = (Invalid(TypeError, "whole numbers", x=WHOLE),)
@@ -22,9 +22,10 @@ def _slope(impl, case, at):
     return impl.vjp(case, [torch.ones_like(case.x)], wrt=("x",), x=_at(case, at))[1]["x"]
 
 
-class TestRelu(Elementwise):
+class TestRelu(Saturating, Elementwise):
     component = activations.relu
     cases = domains.relu
+    limits = (0.0, torch.inf)
     extremes = domains.huge
     invalid = NO_FLOATS
     edges = EDGES
@@ -52,9 +53,10 @@ class TestRelu(Elementwise):
         return impl(case)[..., None], activations.leaky_relu(case.x, 0.0)[..., None]
 
 
-class TestRelu6(Elementwise):
+class TestRelu6(Saturating, Elementwise):
     component = activations.relu6
     cases = domains.relu6
+    limits = (0.0, 6.0)
     extremes = domains.huge
     invalid = NO_FLOATS
     edges = EDGES
@@ -178,9 +180,10 @@ class TestThreshold(Elementwise):
         return impl(case, threshold=0.0, value=0.0)[..., None], activations.relu(case.x)[..., None]
 
 
-class TestHardtanh(Elementwise):
+class TestHardtanh(Saturating, Elementwise):
     component = activations.hardtanh
     cases = domains.hardtanh
+    limits = (-1.0, 1.0)
     extremes = domains.hardtanh
     invalid = (*NO_FLOATS, Invalid(ValueError, "bounds in the wrong order", x=ones(2), min_val=1.0, max_val=-1.0))
     edges = EDGES
@@ -210,9 +213,10 @@ class TestHardtanh(Elementwise):
         return impl(case, min_val=0.0, max_val=6.0)[..., None], activations.relu6(case.x)[..., None]
 
 
-class TestHardsigmoid(Elementwise):
+class TestHardsigmoid(Saturating, Elementwise):
     component = activations.hardsigmoid
     cases = domains.hard
+    limits = (0.0, 1.0)
     extremes = domains.huge
     invalid = NO_FLOATS
     edges = EDGES

@@ -9,7 +9,7 @@ from torch import int64, ones, zeros
 from lawbook.fixtures.cases import activations as domains
 from lawbook.reference import activations
 from lawbook.spec_tests.spec import Invalid, require
-from lawbook.spec_tests.test_activations.laws import Smooth
+from lawbook.spec_tests.test_activations.laws import Saturating, Smooth
 
 NO_FLOATS = (Invalid(TypeError, "whole numbers", x=zeros(2, 3, dtype=int64)),)
 EDGES = ({"x": zeros(0, 3)}, {"x": zeros(())}, {"x": ones(1, 1)})
@@ -33,9 +33,10 @@ def _close_to_zero(x):
     return 1e-4 * x / (1 + x.abs())
 
 
-class TestSigmoid(Smooth):
+class TestSigmoid(Saturating, Smooth):
     component = activations.sigmoid
     cases = domains.smooth
+    limits = (0.0, 1.0)
     extremes = domains.huge
     invalid = NO_FLOATS
     edges = EDGES
@@ -67,10 +68,11 @@ class TestSigmoid(Smooth):
         return impl(case, x=_at(case, 0.0)), _at(case, 0.5)
 
 
-class TestTanh(Smooth):
+class TestTanh(Saturating, Smooth):
     component = activations.tanh
     low_gradients = True
     cases = domains.smooth
+    limits = (-1.0, 1.0)
     extremes = domains.huge
     invalid = NO_FLOATS
     edges = EDGES
@@ -99,10 +101,11 @@ class TestTanh(Smooth):
         require(((y >= -1) & (y <= 1)).all(), f"results span {y.min()}..{y.max()}, expected −1..1")
 
 
-class TestElu(Smooth):
+class TestElu(Saturating, Smooth):
     component = activations.elu
     low_gradients = True
     cases = domains.elu
+    limits = (-1.0, torch.inf)
     extremes = domains.huge
     invalid = NO_FLOATS
     edges = EDGES
@@ -243,10 +246,11 @@ class TestMish(Smooth):
         return _slopes(impl, case, x=_at(case, 0.0)), _at(case, 0.6)
 
 
-class TestSoftplus(Smooth):
+class TestSoftplus(Saturating, Smooth):
     component = activations.softplus
     low_gradients = True
     cases = domains.softplus
+    limits = (0.0, torch.inf)
     extremes = domains.huge
     invalid = (
         *NO_FLOATS,
@@ -290,9 +294,10 @@ class TestSoftplus(Smooth):
         return _apart(impl(case, x=x + 30, beta=1.0, threshold=1e5)), _apart(x + 30 + torch.exp(-x - 30))
 
 
-class TestLogsigmoid(Smooth):
+class TestLogsigmoid(Saturating, Smooth):
     component = activations.logsigmoid
     cases = domains.smooth
+    limits = (-torch.inf, 0.0)
     extremes = domains.huge
     invalid = NO_FLOATS
     edges = EDGES

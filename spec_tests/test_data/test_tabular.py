@@ -169,6 +169,13 @@ class TestOneHotCategories(Spec):
                 require(key in found, f"there is no indicator {key!r}, only {sorted(found)}")
                 require(bool(found[key][i]), f"{key!r} is False in row {i}, where the value is {value!r}")
 
+    def test_indicators_come_column_by_column(self, impl):
+        """Columns in their order; in each the levels as Python sorts texts, capitals first; missing values last."""
+        columns = {"b": ["z", "a", "B", None], "a": ["10", "9", "é", "e"]}
+        found = list(impl.call(columns=columns, dummy_na=True))
+        expected = ["b_B", "b_a", "b_z", "b_nan", "a_10", "a_9", "a_e", "a_é", "a_nan"]
+        require(found == expected, f"the order is {', '.join(found)}, expected {', '.join(expected)}")
+
     def test_missing_values_always_have_an_indicator(self, impl):
         """With dummy_na every column has one, all False where nothing is missing; without it none has."""
         columns = {"a": ["x", "y"], "b": ["x", None]}

@@ -253,6 +253,7 @@ class FanLaws(DtypeLaws):
                 dict(shape=(2048, 1, 7, 7), groups=1024),
                 dict(shape=(7, 7, 1, 2048), groups=2048, layout="channels_last"),
             ),
+            dict(shape=(7, 7, 16, 128), groups=8, layout="channels_last", **self.options[1]),
         )
 
     def test_transposed_kernels_swap_their_fans(self, impl):

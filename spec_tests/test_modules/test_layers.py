@@ -364,4 +364,5 @@ class TestLazyLinear(Spec):
             found = impl.call(batches=[x], out_features=250, seed=seed)
             check_sample(found["weight"], stats.uniform(-1 / 20, 2 / 20), "the weight")
         found = impl.call(batches=[torch.zeros(1, 4)], out_features=3000, seed=SEEDS[0])
-        check_sample(found["bias"], stats.uniform(-1 / 2, 1), "the bias")
+        for name in ("weight", "bias"):
+            check_sample(found[name], stats.uniform(-1 / 2, 1), f"the {name} of four inputs")

@@ -132,7 +132,8 @@ class TestAdam(ScaleFree, Spec):
 
     def test_constant_gradient_gives_constant_steps(self, impl, case):
         """Both averages are corrected at every step: a constant gradient g moves by lr · g / (|g| + eps) each time."""
-        found, given = _constant(impl, case, 12, value=2.0)
+        # Betas whose powers float32 holds: of 1 − 0.999ᵗ, which libraries may compute in it, few digits are left.
+        found, given = _constant(impl, case, 12, value=2.0, betas=(0.75, 0.9375))
         return found, pushed(given, *[-case.lr * 2 / (2 + case.eps)] * 12)
 
     def test_eps_is_added_to_the_corrected_root(self, impl, case):
