@@ -228,6 +228,8 @@ class UniversalLaws(Circumstances):
                     worst = max(worst, self._gradient(impl, case, second=False) or 0.0)
             except (LawBroken, Raised) as broken:
                 remember(broken, case.arguments)
+                if isinstance(broken, LawBroken) and broken.evidence.get("kind") == "gradient" and not broken.args[0]:
+                    broken.args = ("in the gradient",)
                 raise
             self.tried += 1
         return worst

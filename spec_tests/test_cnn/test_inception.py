@@ -6,6 +6,7 @@ from lawbook.fixtures.cases import cnn as domains
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.cases.thin import Thin, googlenet_params
 from lawbook.fixtures.published import cnn as published
+from lawbook.fixtures.tree import leaves
 from lawbook.reference import cnn
 from lawbook.reference.pooling import max_pool2d
 from lawbook.spec_tests.spec import Invalid, require
@@ -96,6 +97,13 @@ _GOOGLENET = {
 }
 
 
+def of_torchvision(params) -> int:
+    """How many parameters networks of these widths have with 3×3 kernels for 5×5, and a scale and a shift for each bias."""
+    weights = [leaf for path, leaf in leaves(params) if path.endswith("['weight']") and leaf.ndim == 4]
+    convolutions = sum(len(w) * (w.shape[1] * {5: 3}.get(w.shape[2], w.shape[2]) ** 2 + 2) for w in weights)
+    return convolutions + sum(leaf.numel() for leaf in params["dense"].values())
+
+
 class TestGooglenet(Network):
     component = cnn.googlenet
     cases = domains.googlenet
@@ -146,6 +154,8 @@ class TestGooglenet(Network):
         for block in (block for stage in params["stages"] for block in stage):
             found.append(sum(len(path[-1]["weight"]) for path in block.values()))
         assert tuple(found) == published.GOOGLENET_CHANNELS, f"lawbook's blocks give {found} channels"
+        count = of_torchvision(cnn.googlenet_init(0, 3, 1000, device="meta"))
+        assert count == published.TORCHVISION_GOOGLENET_PARAMETERS, f"torchvision's would have {count} parameters"
         case = Case({"x": ramp(1, 1, 8, 8) + 1, "params": params}, self.dtype)
         return self.oracle.check_value(impl(case), case, -1)
 

@@ -162,9 +162,8 @@ class TestRoiPool(RoiLaws):
                 y = impl.call(features=sign * rows, rois=[box], output_size=(m, 1))[0, 0, :, 0]
                 expected = pooling.adaptive_max_pool2d(sign * rows, (m, 1))[0, 0, :, 0]
                 wrong = (y != expected).nonzero().flatten().tolist()
-                require(
-                    not wrong, f"{h} rows in {m} bins: bins {wrong[:3]} hold {y[wrong[:3]].tolist()} as the largest"
-                )
+                held = f"{h} rows in {m} bins: bins {wrong[:3]} hold {y[wrong[:3]].tolist()} as the largest"
+                require(not wrong, f"{held}, expected {expected[wrong[:3]].tolist()}")
 
     def test_bins_outside_are_zero(self, impl: Trial, case: Case) -> Any:
         """Boxes beyond the last row or column give 0, whatever the elements."""

@@ -141,14 +141,16 @@ class TestCacheLinesTouched(Spec):
         if rows < 2 or math.prod(inner) * case.element_bytes < case.line_bytes:
             return skip_case
         found = impl(case, order="column")
-        require(found == math.prod(case.shape), f"{found} fetches in {math.prod(case.shape)} steps")
+        require(found == math.prod(case.shape), f"in column order {found} fetches in {math.prod(case.shape)} steps")
         return None
 
     def test_a_line_for_every_element(self, impl, case):
         """Where an element fills a line, either order fetches one a step."""
         for order in ("row", "column"):
             found = impl(case, order=order, line_bytes=case.element_bytes)
-            require(found == math.prod(case.shape), f"{found} fetches in {math.prod(case.shape)} steps")
+            require(
+                found == math.prod(case.shape), f"in {order} order {found} fetches in {math.prod(case.shape)} steps"
+            )
 
     def test_a_single_row_has_one_order(self, impl, case):
         """One row, or one column, is visited in its order either way."""

@@ -104,7 +104,8 @@ class TestUpsampleNearest(Upsampled, Spec):
             expected = pooling.upsample_nearest(x, (1, m), None, half_pixel)[0, 0, 0]
             wrong = (y != expected).nonzero().flatten().tolist()
             rule = "half_pixel" if half_pixel else "the first rule"
-            require(not wrong, f"{n} → {m} by {rule}: elements {wrong[:3]} are {y[wrong[:3]].tolist()}")
+            found = f"{n} → {m} by {rule}: elements {wrong[:3]} are {y[wrong[:3]].tolist()}"
+            require(not wrong, f"{found}, expected {expected[wrong[:3]].tolist()}")
 
     def test_gradient_adds_up_over_the_copies(self, impl: Trial, case: Case) -> Any:
         """What flows back adds up to what flowed into the result."""

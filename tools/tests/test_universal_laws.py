@@ -279,6 +279,10 @@ def test_results_that_are_empty_or_of_one_element_are_judged():
     assert judge(of, "edge_sizes", lambda x: x * 2).cases == 3
     assert judge(of, "edge_sizes", lambda x: x * 2 if x.numel() else x.sum()).outcome == "fail"
     assert judge(of, "edge_sizes", lambda x: x * 2 if x.numel() != 1 else x.reshape(()) * 2).outcome == "fail"
+    of = spec(lambda x: x * 2, numbers, edges=edges, differentiable=("x",))
+    detached = judge(of, "edge_sizes", lambda x: x * 2 if x.numel() != 1 else x + x.detach())
+    assert detached.outcome == "fail"
+    assert "in the gradient" in detached.failure.message
 
 
 def test_the_two_chapters_own_references_are_the_components_judged():
