@@ -107,6 +107,17 @@ class MaskLaws:
         each = lens[:, None].expand(-1, case.q.shape[1])
         return impl(case, valid_lens=each), impl(case, valid_lens=lens)
 
+    def test_as_many_queries_as_samples_do_not_turn_lengths(self, impl, case):
+        """Where there are as many queries as samples, lengths (B,) are still those of the samples."""
+        batch, keys = len(case.q), case.k.shape[1]
+        case = case.but(q=case.q[:, torch.arange(batch) % case.q.shape[1]], **self.uncaused(case))
+        lens = 1 + torch.arange(batch) % keys
+        return impl(case, valid_lens=lens), impl(case, valid_lens=lens[:, None].expand(-1, batch))
+
+    def uncaused(self, case):
+        """What makes a case see later keys too."""
+        return {"causal": False} if "causal" in case.arguments else {}
+
     def test_lengths_of_all_keys_and_more_mask_nothing(self, impl, case):
         """Lengths as large as the number of keys, or larger, are no mask."""
         keys = case.k.shape[1]
@@ -152,7 +163,7 @@ class MaskLaws:
             return skip_case
         lens = torch.full((len(case.q), queries), keys - 1)
         lens[:, -1] = keys
-        case = case.but(valid_lens=lens, **({"causal": False} if "causal" in case.arguments else {}))
+        case = case.but(valid_lens=lens, **self.uncaused(case))
         k, v = case.k.clone(), case.v.clone()
         k[:, -1] = v[:, -1] = torch.nan
         found = impl(case, k=k, v=v)
@@ -161,7 +172,8 @@ class MaskLaws:
 
     def test_query_of_length_zero_gets_zeros(self, impl, case):
         """A sample without any key gets zeros, not nan and no mean, and a gradient of exactly 0."""
-        lens = torch.zeros(len(case.q), dtype=torch.int64)
+        # Below 0 is no key either.
+        lens = torch.full((len(case.q),), -(case.seed % 2))
         lens[1:] = case.k.shape[1]
         result, grads = impl.vjp(case, None, ("q", "k", "v"), valid_lens=lens)
         require((result[0] == 0).all(), "a sample of length 0 does not get zeros", got=result)

@@ -50,6 +50,7 @@ class TestBahdanauDecoderStep(Spec):
     )
     invalid = (
         Invalid(IndexError, "a token beyond the vocabulary", **{**_good, "token": torch.tensor([1, 6])}),
+        Invalid(IndexError, "a negative token", **{**_good, "token": torch.tensor([1, -1])}),
         Invalid(TypeError, "tokens that are no integers", **{**_good, "token": ramp(2)}),
         Invalid(ValueError, "a state for another batch", **{**_good, "state": ramp(2, 3, 3)}),
         Invalid(ValueError, "encoder outputs for another batch", **{**_good, "encoder_outputs": ramp(3, 5, 2)}),

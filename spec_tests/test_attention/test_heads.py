@@ -187,6 +187,7 @@ class TestSelfAttention(Spec):
         dict(x=ramp(1, 1, 1), params=weights(1, 1, 1, 1, 1, 1), heads=1),
         {**_good, "x": ramp(0, 3, 4)},
         {**_good, "x": ramp(2, 1, 4), "valid_lens": torch.tensor([1, 1]), "causal": True},
+        {**_good, "x": ramp(3, 3, 4), "valid_lens": torch.tensor([1, 3, 2])},
     )
     invalid = (
         Invalid(ValueError, "sizes that heads do not divide", **{**_good, "heads": 3}),

@@ -98,7 +98,8 @@ class TestMaskedSoftmax(Spec):
     def test_row_of_length_zero_is_zero(self, impl, case):
         """A row without keys is all zeros, neither uniform nor nan, and its gradient is 0."""
         lens = self.lens(case).clone()
-        lens[0, 0] = 0
+        # Below 0 is no key either.
+        lens[0, 0] = -(case.seed % 2)
         weights, grads = impl.vjp(case, None, ("x",), valid_lens=lens)
         require((weights[0, 0] == 0).all(), "a row of length 0 is not zero", got=weights)
         require((grads["x"][0, 0] == 0).all(), "a row of length 0 has a gradient", got=grads["x"])
@@ -112,6 +113,12 @@ class TestMaskedSoftmax(Spec):
         """Lengths (B,) give what they give when repeated for every query."""
         lens = self.lens(case)[:, 0]
         return impl(case, valid_lens=lens[:, None].expand(-1, case.x.shape[1])), impl(case, valid_lens=lens)
+
+    def test_as_many_queries_as_samples_do_not_turn_lengths(self, impl, case):
+        """Where there are as many queries as samples, lengths (B,) are still those of the samples."""
+        batch, queries, keys = case.x.shape
+        x, lens = case.x[:, torch.arange(batch) % queries], 1 + torch.arange(batch) % keys
+        return impl(case, x=x, valid_lens=lens), impl(case, x=x, valid_lens=lens[:, None].expand(-1, batch))
 
     def test_lengths_of_all_keys_and_more_mask_nothing(self, impl, case):
         """Lengths as large as the number of keys, or larger, are no mask."""

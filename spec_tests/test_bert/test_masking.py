@@ -16,6 +16,8 @@ from lawbook.spec_tests.test_bert.laws import STOCHASTIC
 MANY = 100_000
 VOCAB, MASK, SPECIAL = 40, 2, [0, 1, 3]
 ORDINARY = VOCAB - len(SPECIAL) - 1
+HALVES = {10: 2, 30: 4, 70: 10}
+"""Tokens, of which 15 % end in a half, and how many are chosen."""
 
 
 def ordinary(vocab, mask, special):
@@ -42,6 +44,8 @@ class TestMaskTokens(Spec):
     invalid = (
         Invalid(IndexError, "a token beyond the vocabulary", **{**_good, "tokens": torch.tensor([0, 5, 9])}),
         Invalid(IndexError, "a candidate beyond the tokens", **{**_good, "candidates": torch.tensor([1, 5])}),
+        Invalid(IndexError, "a negative token", **{**_good, "tokens": torch.tensor([0, 5, -3])}),
+        Invalid(IndexError, "a negative candidate", **{**_good, "candidates": torch.tensor([1, -2])}),
         Invalid(ValueError, "fewer than no tokens to choose", **{**_good, "num": -1}),
         Invalid(ValueError, "a vocabulary of special tokens", **{**_good, "vocab": 3, "tokens": torch.tensor([0])}),
         Invalid(TypeError, "tokens that are no integers", **{**_good, "tokens": ramp(5)}),
@@ -65,6 +69,21 @@ class TestMaskTokens(Spec):
         expected = min(wanted, int(free.sum()))
         require(len(found) == expected, f"{len(found)} positions are chosen, expected {expected}")
         require(free[found].all(), f"{found.tolist()} holds a position that may not be chosen")
+
+    def test_half_a_token_goes_to_the_even_number(self, impl, case):
+        """Without ``num``, 15 % of 10, 30 and 70 tokens, which are 1.5, 4.5 and 10.5, are 2, 4 and 10."""
+        for count, expected in HALVES.items():
+            tokens = torch.full((count,), 5)
+            found = len(impl(case, tokens=tokens, candidates=None, num=None, vocab=9, mask=2, special=[0, 1])[1])
+            require(found == expected, f"of {count} tokens {found} are chosen, expected {expected}")
+
+    def test_candidates_named_twice_count_once(self, impl, case):
+        """Each position is chosen once, however often it is named, and named twice it is no likelier."""
+        tokens, candidates = torch.full((6,), 5), torch.tensor([4, 1, 4, 4, 1])
+        given = dict(tokens=tokens, candidates=candidates, vocab=9, mask=2, special=[0, 1])
+        for num in (2, 3, 6):
+            found = impl(case, **given, num=num)[1].tolist()
+            require(found == [1, 4], f"of the candidates 1 and 4 {found} are chosen for num = {num}")
 
     def test_special_tokens_are_never_chosen(self, impl, case):
         """Special tokens stay where they are, also when all positions are asked for."""

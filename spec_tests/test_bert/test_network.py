@@ -30,7 +30,9 @@ class TestBertEmbeddings(Spec):
     )
     invalid = (
         Invalid(IndexError, "a token beyond the vocabulary", **{**_good, "tokens": TOKENS + 1}),
+        Invalid(IndexError, "a negative token", **{**_good, "tokens": TOKENS - 1}),
         Invalid(IndexError, "a third segment", **{**_good, "segments": SEGMENTS + 1}),
+        Invalid(IndexError, "a negative segment", **{**_good, "segments": SEGMENTS - 1}),
         Invalid(ValueError, "more tokens than positions", **{**_good, "params": embeddings(4, 6, 2)}),
         Invalid(TypeError, "tokens that are no integers", **{**_good, "tokens": ramp(2, 3)}),
         Invalid(ValueError, "tables of different widths", **{**_good, "params": {**_plain, "segment": ramp(2, 3)}}),
@@ -155,6 +157,7 @@ class TestBertEncoder(PaddedLaws, Spec):
     )
     invalid = (
         Invalid(IndexError, "a token beyond the vocabulary", **{**_good, "tokens": TOKENS + 1}),
+        Invalid(IndexError, "a negative token", **{**_good, "tokens": TOKENS - 1}),
         Invalid(ValueError, "more tokens than positions", **{**_good, "params": encoder(4, 5, 6, 2)}),
         Invalid(ValueError, "features that heads do not divide", **{**_good, "heads": 3}),
         Invalid(ValueError, "lengths for another batch", **{**_good, "valid_lens": torch.tensor([1, 2, 3])}),
@@ -248,7 +251,9 @@ class TestBertModel(PaddedLaws, Spec):
     )
     invalid = (
         Invalid(IndexError, "a token beyond the vocabulary", **{**_good, "tokens": TOKENS + 1}),
+        Invalid(IndexError, "a negative token", **{**_good, "tokens": TOKENS - 1}),
         Invalid(IndexError, "a position beyond the input", **{**_good, "positions": torch.tensor([[1, 0], [2, 3]])}),
+        Invalid(IndexError, "a negative position", **{**_good, "positions": torch.tensor([[1, 0], [2, -1]])}),
         Invalid(ValueError, "more tokens than positions", **{**_good, "params": model(4, 5, 6, 2)}),
         Invalid(ValueError, "features that heads do not divide", **{**_good, "heads": 3}),
         Invalid(ValueError, "a missing part", **{**_good, "params": {"encoder": _good["params"]["encoder"]}}),

@@ -34,6 +34,7 @@ class TestMaskLmHead(Spec):
     )
     invalid = (
         Invalid(IndexError, "a position beyond the input", **{**_good, "positions": torch.tensor([[1, 0], [2, 3]])}),
+        Invalid(IndexError, "a negative position", **{**_good, "positions": torch.tensor([[1, 0], [2, -1]])}),
         Invalid(ValueError, "positions for another batch", **{**_good, "positions": torch.tensor([[1], [0], [2]])}),
         Invalid(TypeError, "positions that are no integers", **{**_good, "positions": ramp(2, 2)}),
         Invalid(ValueError, "encodings wider than the weights", **{**_good, "encoded": ramp(2, 3, 5)}),
@@ -161,6 +162,8 @@ class TestBertLoss(Spec):
     invalid = (
         Invalid(IndexError, "a label beyond the classes", **{**_good, "mlm_labels": _good["mlm_labels"] + 3}),
         Invalid(IndexError, "a third answer", **{**_good, "nsp_labels": torch.tensor([1, 2])}),
+        Invalid(IndexError, "a negative label", **{**_good, "mlm_labels": _good["mlm_labels"] - 3}),
+        Invalid(IndexError, "a negative answer", **{**_good, "nsp_labels": torch.tensor([1, -1])}),
         Invalid(ValueError, "labels for another batch", **{**_good, "nsp_labels": torch.tensor([1])}),
         Invalid(ValueError, "weights for other predictions", **{**_good, "mlm_weights": torch.ones(2, 1)}),
         Invalid(TypeError, "labels that are no integers", **{**_good, "mlm_labels": ramp(2, 3)}),

@@ -171,6 +171,7 @@ class TestSeq2seqDecoder(Spec):
     )
     invalid = (
         Invalid(IndexError, "a token beyond the vocabulary", **{**_good, "tokens": TOKENS + 1}),
+        Invalid(IndexError, "a negative token", **{**_good, "tokens": TOKENS - 1}),
         Invalid(TypeError, "tokens that are no integers", **{**_good, "tokens": ramp(2, 4)}),
         Invalid(ValueError, "a context for another batch", **{**_good, "state": (ramp(3, 4), ramp(2, 2, 3))}),
         Invalid(ValueError, "a context of another size", **{**_good, "state": (ramp(2, 3), ramp(2, 2, 3))}),

@@ -31,6 +31,7 @@ class TestMaskedSoftmaxCe(Spec):
         Invalid(ValueError, "lengths for another batch", **{**_good, "valid_len": torch.tensor([1, 2, 3])}),
         Invalid(ValueError, "an unknown average", **_good, average="median"),
         Invalid(IndexError, "a label beyond the classes", **{**_good, "label": _labels + 2}),
+        Invalid(IndexError, "a negative label", **{**_good, "label": _labels - 1}),
     )
     prerequisites = ("sequence_mask", "cross_entropy")
 
@@ -136,7 +137,8 @@ class TestBleu(Spec):
         found = number(impl(case))
         if same:
             return found, number(1)
-        require(found < 1, f"scores {found}, yet the n-grams are not the same")
+        if min(case.weights or [1]) > 0:
+            require(found < 1, f"scores {found}, yet the n-grams are not the same")
 
     def test_score_lies_between_zero_and_one(self, impl, case):
         """No score is below 0 or above 1."""
@@ -155,6 +157,11 @@ class TestBleu(Spec):
         pred = ["a", "c", "e", "b", "d", "f"]
         found = float(impl(case, pred=pred, label=label, k=max(case.k, 2), weights=None))
         require(found == 0, f"without a common pair of tokens the score is {found}")
+
+    def test_no_match_scores_zero_whatever_its_weight(self, impl, case):
+        """Without a common pair of tokens the score is 0, also where pairs have a weight of 0."""
+        found = float(impl(case, pred=["a", "c", "b"], label=["a", "b", "c"], k=2, weights=[1.0, 0.0]))
+        require(found == 0, f"without a common pair of tokens, whose weight is 0, the score is {found}")
 
     def test_short_predictions_pay_the_penalty(self, impl, case):
         """The label's beginning matches throughout: its score is exp(1 − len_label / len_pred) alone."""

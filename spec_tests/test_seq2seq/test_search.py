@@ -243,6 +243,11 @@ class TestBeamSearch(SearchLaws):
         step_fn = given({(): [-1.5, -9.0, -1.0]}, [0.0, -9.0, -9.0])
         return self.found(impl, case, [0, 0, 0], -0.5, step_fn=step_fn, steps=3, k=2, alpha=1.0)
 
+    def test_sooner_end_may_win_after_an_end(self, impl, case):
+        """Where length costs, what goes on may still win: by ending at once, not by becoming as long as it may."""
+        scores = {(): [-9.0, -1.0, -3.0], (1,): [-9.0, -9.0, -0.25]}
+        return self.found(impl, case, [1, 2], -2.5, step_fn=given(scores, [-9.0] * 3), steps=6, k=2, alpha=-1.0)
+
     def test_length_counts_the_end_and_not_the_beginning(self, impl, case):
         """Two tokens and their end are three, two without an end are two: at alpha 1 a score of −1 either way."""
         step_fn = given({(): [-1.0, -9.0, -9.0], (0,): [-9.0, -1.0, -9.0], (0, 1): [-9.0, -9.0, -1.0]}, [-9.0] * 3)

@@ -5,6 +5,7 @@ from torch import ones, zeros
 
 from lawbook.fixtures.cases import training as domains
 from lawbook.fixtures.cases.training import Descent, Live, dense, distance
+from lawbook.fixtures.implementation import copy
 from lawbook.reference import training
 from lawbook.spec_tests.spec import Invalid, Spec, require, skip_case
 
@@ -66,6 +67,23 @@ class TestTrainEpoch(Spec):
         """At the rate 0 the parameters are what they were, to the last bit."""
         for name, p in impl(case, updater=Descent(0.0))[0].items():
             require(torch.equal(p, case.params[name]), f"{name} is {p}, it was {case.params[name]}")
+
+    def test_updater_may_write_in_place(self, impl, case):
+        """An updater that writes over the parameters it is given leads to the same, and leaves the caller's as they were."""
+
+        def writing(params, gradients, number):
+            new = case.updater(params, gradients, number)
+            if not all(isinstance(p, torch.Tensor) for p in params.values()):
+                return new
+            for name, p in params.items():
+                p.copy_(new[name])
+            return params
+
+        given = copy({**case.arguments, "updater": writing})
+        _, found = impl.call_with(given)
+        for name, p in given["params"].items():
+            require(torch.equal(p, case.params[name]), f"the caller's {name} became {p}, it was {case.params[name]}")
+        return found, impl(case)
 
     def test_nothing_is_left_to_chance(self, impl, case):
         """Whatever the random generators' state, the result is the same to the last bit."""

@@ -245,9 +245,9 @@ class TestLogHistogram(Log):
         require((event.step, theirs) == (case.step, own), f"TensorBoard reads {theirs} at {event.step}")
 
     def test_every_dtype_is_counted(self, impl):
-        """Numbers of bfloat16, float16, float64 and whole ones are those that the dtype holds, also 1e30."""
+        """Numbers of bfloat16, float16, float64 and whole ones are those that the dtype holds, also 1e30, and so are sums."""
         for dtype in (torch.bfloat16, torch.float16, torch.float64, torch.int64):
-            large = {torch.bfloat16: 1e30, torch.float64: 1e200, torch.float16: 6e4}.get(dtype, 1 << 20)
+            large = {torch.bfloat16: 1e30, torch.float64: 1e100, torch.float16: 6e4}.get(dtype, 1 << 20)
             values = torch.tensor([3.0, 1.0, 7.0, large], dtype=torch.float64).to(dtype)
             found = _histogram(called(impl, tag="a", values=values))
             limits = (float(values.double().min()), float(values.double().max()))
@@ -255,6 +255,10 @@ class TestLogHistogram(Log):
                 (found["min"], found["max"], sum(found["counts"])) == (*limits, 4.0),
                 f"4 values of {dtype} from {limits[0]} to {limits[1]} are {found} in the file",
             )
+            wide = values.double()
+            sums = (float(wide.sum()), float((wide * wide).sum()))
+            both = (found["sum"], found["sum_squares"])
+            require(both == sums, f"values of {dtype} and their squares add up to {sums}, in the file to {both}")
 
     def test_strides_do_not_matter(self, impl):
         """Every other number of a tensor, and one number expanded, are counted as they are indexed."""

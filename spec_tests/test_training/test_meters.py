@@ -20,7 +20,10 @@ def _added(values):
 class TestAccumulator(Spec):
     component = training.accumulator
     cases = domains.accumulator
-    declines = {"extremes_stay_finite": "double precision holds the sum of any numbers of a narrower dtype"}
+    declines = {
+        "extremes_stay_finite": "double precision holds the sum of any numbers of a narrower dtype",
+        "accelerator_agrees": "where totals are kept is open: not every accelerator has double precision",
+    }
     invalid = (
         Invalid(ValueError, "one value for two totals", n=2, program=[[1.0]]),
         Invalid(ValueError, "three values for two totals", n=2, program=[[1.0, 2.0], [1.0, 2.0, 3.0]]),
@@ -73,6 +76,7 @@ class TestTimer(Spec):
     declines = {
         "edge_sizes": "a timer of one lap is among the cases, and one of none is refused",
         "defaults_agree": "the computer's own clock never tells the same time twice; two laws of its own measure by it",
+        "accelerator_agrees": "no argument is a tensor that would say where to compute",
     }
     invalid = (
         Invalid(ValueError, "an unknown step", program=["start", "pause", "stop"], clock=Clock()),

@@ -127,6 +127,7 @@ class TestTransformerEncoder(Spec):
     )
     invalid = (
         Invalid(IndexError, "a token beyond the vocabulary", **{**_good, "tokens": torch.tensor([[1, 6], [0, 1]])}),
+        Invalid(IndexError, "a negative token", **{**_good, "tokens": torch.tensor([[1, -1], [0, 1]])}),
         Invalid(TypeError, "tokens that are no integers", **{**_good, "tokens": ramp(2, 3)}),
         Invalid(ValueError, "features that heads do not divide", **{**_good, "heads": 3}),
         Invalid(ValueError, "lengths for another batch", **{**_good, "valid_lens": torch.tensor([1, 2, 3])}),

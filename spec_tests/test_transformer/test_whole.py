@@ -48,6 +48,8 @@ class TestTransformer(Spec):
     invalid = (
         Invalid(IndexError, "a source beyond its vocabulary", **{**_good, "source": torch.tensor([[1, 6], [0, 1]])}),
         Invalid(IndexError, "a target beyond its vocabulary", **{**_good, "target": torch.tensor([[1, 5], [0, 1]])}),
+        Invalid(IndexError, "a negative token in the source", **{**_good, "source": torch.tensor([[1, -1], [0, 1]])}),
+        Invalid(IndexError, "a negative token in the target", **{**_good, "target": torch.tensor([[1, -1], [0, 1]])}),
         Invalid(ValueError, "batches that differ", **{**_good, "target": torch.tensor([[1, 2]])}),
         Invalid(ValueError, "features that heads do not divide", **{**_good, "heads": 3}),
         Invalid(TypeError, "tokens that are no integers", **{**_good, "target": ramp(2, 3)}),
