@@ -44,8 +44,9 @@ class TestControlFlowGradient(Spec):
         require(1000 <= d < 2000, f"the result is {d}")
 
     def test_numbers_done_by_hand(self, impl):
-        """125 → 1000 with slope 8, 600 → 1200 with slope 2, −1 → −102400 with slope 102400, 500 stops at exactly 1000."""
-        for a, d, grad in ((125, 1000, 8), (600, 1200, 2), (-1, -102400, 102400), (500, 1000, 2)):
+        """125 → 1000 with slope 8, 600 → 1200 with slope 2, −1 → −102400 with slope 102400; 500 stops at exactly 1000,
+        499.75 only after 999.5."""
+        for a, d, grad in ((125, 1000, 8), (600, 1200, 2), (-1, -102400, 102400), (500, 1000, 2), (499.75, 1999, 4)):
             found = tuple(float(x) for x in impl.call(a=tensor(float(a))))
             require(found == (d, grad), f"for {a}: {found}, expected {(d, grad)}")
 

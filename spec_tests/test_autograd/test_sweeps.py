@@ -48,6 +48,7 @@ class TestVjp(Spec):
         dict(program=(("mul", (0, 1), ()),), inputs=[zeros(0, 3), ones(3)], cotangent=zeros(0, 3)),
         dict(program=(("matmul", (0, 1), ()),), inputs=[zeros(2, 0), zeros(0, 3)], cotangent=ones(2, 3)),
         dict(program=(("mul", (0, 1), ()),), inputs=[ones(1, 1), ones(1)], cotangent=ones(1, 1)),
+        dict(program=(("mul", (0, 1), ()),), inputs=[ones(2, 1, 1), ones(2, 3, 1)], cotangent=ones(2, 3, 1)),
         dict(program=(), inputs=[ones(2)], cotangent=ones(2)),
         dict(program=BRANCH, inputs=AT_ZERO, cotangent=ones(4)),
         dict(program=LOOP, inputs=[zeros(2)], cotangent=ones(2)),

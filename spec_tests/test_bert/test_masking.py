@@ -61,14 +61,16 @@ class TestMaskTokens(Spec):
         require(torch.equal(inputs[rest], case.tokens[rest]), "a token that was not chosen is changed")
 
     def test_as_many_are_chosen_as_was_asked(self, impl, case):
-        """``num`` of them, 15 % of the tokens without it; never more than may be chosen."""
-        share = max(1, round(published.SHARE * len(case.tokens)))
-        wanted = share if case.num is None else case.num
-        free = self.free(case)
-        found = impl(case)[1]
-        expected = min(wanted, int(free.sum()))
-        require(len(found) == expected, f"{len(found)} positions are chosen, expected {expected}")
-        require(free[found].all(), f"{found.tolist()} holds a position that may not be chosen")
+        """``num`` of them, 15 % of the tokens without it, at least one; never more than may be chosen."""
+        # Of three tokens 15 % are none.
+        for given in (case, case.but(tokens=case.tokens[:3], candidates=None, num=None)):
+            share = max(1, round(published.SHARE * len(given.tokens)))
+            wanted = share if given.num is None else given.num
+            free = self.free(given)
+            found = impl(given)[1]
+            expected = min(wanted, int(free.sum()))
+            require(len(found) == expected, f"{len(found)} positions are chosen, expected {expected}")
+            require(free[found].all(), f"{found.tolist()} holds a position that may not be chosen")
 
     def test_half_a_token_goes_to_the_even_number(self, impl, case):
         """Without ``num``, 15 % of 10, 30 and 70 tokens, which are 1.5, 4.5 and 10.5, are 2, 4 and 10."""

@@ -223,7 +223,8 @@ class TestExtractArchive(Spec):
                 require(not half, f"of {half} a part stands under the name of the whole ({kind})")
 
     def test_links_that_stay_inside_are_kept(self, impl):
-        """A symbolic link to a file beside it or a folder above, and a hard link, show the content of what they lead to."""
+        """A symbolic link to a file beside it or a folder above, and a hard link, show the content of what they lead to; a
+        file of a link's name takes its place."""
         text = b"the content\n"
         members = [
             file("a.txt", text),
@@ -232,13 +233,15 @@ class TestExtractArchive(Spec):
             member("sub/above.txt", "symbolic link", "../a.txt"),
             member("folder", "symbolic link", "sub"),
             member("sub/hard.txt", "hard link", "a.txt"),
+            member("late.txt", "symbolic link", "sub"),
+            file("late.txt", text),
         ]
         with Home() as home:
             names = impl.call(archive=Archive("tar", members), destination=home.destination)
-            for name in ("a.txt", "beside.txt", "sub/above.txt", "sub/hard.txt", "folder/hard.txt"):
+            for name in ("a.txt", "beside.txt", "sub/above.txt", "sub/hard.txt", "folder/hard.txt", "late.txt"):
                 with open(os.path.join(home.destination, name), "rb") as there:
                     require(there.read() == text, f"{name} does not lead to the content of a.txt")
-            wanted = ["a.txt", "beside.txt", "folder", "sub/above.txt", "sub/b.txt", "sub/hard.txt"]
+            wanted = ["a.txt", "beside.txt", "folder", "late.txt", "sub/above.txt", "sub/b.txt", "sub/hard.txt"]
             require(list(names) == wanted, f"the result is {list(names)}, expected {wanted}")
 
     def test_special_bits_are_not_taken_over(self, impl):

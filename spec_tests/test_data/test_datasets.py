@@ -203,6 +203,7 @@ class TestImageFolderIndex(Spec):
         Invalid(ValueError, "no image", paths=["cat/notes.txt", "README.md"]),
         Invalid(ValueError, "images in no subfolder", paths=["1.png", "2.png"]),
         Invalid(ValueError, "absolute paths", paths=["/cat/1.png", "/dog/1.png"]),
+        Invalid(TypeError, "one text in place of a list", paths="cat/1.png"),
     )
     edges = (dict(paths=["a/1.png"]), dict(paths=["b/x/y/z/1.JPG", "a.png", "c/1.txt"]))
 

@@ -116,7 +116,7 @@ class TestNumBatches(Spec):
     invalid = (
         Invalid(ValueError, "batches of nothing", n=3, batch_size=0, drop_last=False),
         Invalid(ValueError, "a negative size", n=3, batch_size=-2, drop_last=True),
-        Invalid(ValueError, "fewer than no samples", n=-3, batch_size=2, drop_last=False),
+        Invalid(ValueError, "fewer than no samples", n=-1, batch_size=2, drop_last=False),
     )
     edges = (
         dict(n=0, batch_size=3, drop_last=False),

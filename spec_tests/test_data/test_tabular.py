@@ -139,6 +139,7 @@ class TestOneHotCategories(Spec):
         Invalid(ValueError, "two indicators of one name", columns={"a": ["b_c"], "a_b": ["c"]}),
         Invalid(ValueError, "a level called as the missing one", columns={"a": ["nan", None]}),
         Invalid(TypeError, "numbers among texts", columns={"a": ["1", 2]}),
+        Invalid(TypeError, "numbers in place of texts", columns={"a": [1, 2]}),
     )
     edges = (
         dict(columns={}),

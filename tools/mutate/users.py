@@ -17,6 +17,9 @@ Definition = tuple[str, str]
 """Module and name at its top."""
 NEAREST = 8
 """So many components judge a function that several use."""
+FARTHER = 2
+"""No component that is so many steps farther away than the nearest, and more, is asked: those that train networks use nearly
+everything, and take minutes."""
 
 
 @cache
@@ -53,7 +56,8 @@ def _helpers(definitions: Iterable[Definition], components: Mapping[str, type[Sp
 
 def _nearest(distances: dict[str, int]) -> list[str]:
     itself = [name for name, distance in distances.items() if distance == 0]
-    return itself or sorted(distances, key=lambda name: distances[name])[:NEAREST]
+    near = [name for name, distance in distances.items() if distance < min(distances.values()) + FARTHER]
+    return itself or sorted(near, key=lambda name: distances[name])[:NEAREST]
 
 
 def _uses(module: str) -> dict[Definition, set[Definition]]:

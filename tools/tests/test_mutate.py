@@ -97,6 +97,9 @@ class TestUsers:
     def test_a_table_that_others_import_is_judged_by_what_uses_it(self):
         assert "vjp" in users.users()["lawbook.reference.autograd.operations", "OPERATIONS"]
 
+    def test_components_far_away_are_not_asked(self):
+        assert users.users()["lawbook.reference.modules.files", "LONGEST_HEADER"] == ["load_parameters"]
+
     def test_what_stands_beside_a_component_under_its_name_is_judged_by_it(self):
         home = "lawbook.reference.cnn.lenets"
         assert users.users()[home, "lenet_shapes"] == ["lenet"]
