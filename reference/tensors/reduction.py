@@ -104,7 +104,8 @@ def max(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
 
         values = max_i x_i,    x at indices = values
 
-    nan counts as larger than every number. Of several largest elements any may be named, and the gradient goes to one of them.
+    nan counts as larger than every number. Of several largest elements any may be named; the gradient goes to one of them or
+    is shared among them.
 
     Args:
         x: a tensor with at least one axis.
@@ -128,8 +129,8 @@ def min(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
 
         values = min_i x_i,    x at indices = values
 
-    nan counts as smaller than every number, so that it shows. Of several smallest elements any may be named, and the gradient
-    goes to one of them.
+    nan counts as smaller than every number, so that it shows. Of several smallest elements any may be named; the gradient
+    goes to one of them or is shared among them.
 
     Args:
         x: a tensor with at least one axis.
