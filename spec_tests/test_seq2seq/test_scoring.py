@@ -161,7 +161,7 @@ class TestBleu(Spec):
     def test_no_match_scores_zero_whatever_its_weight(self, impl, case):
         """Without a common pair of tokens the score is 0, also where pairs have a weight of 0."""
         found = float(impl(case, pred=["a", "c", "b"], label=["a", "b", "c"], k=2, weights=[1.0, 0.0]))
-        require(found == 0, f"without a common pair of tokens, whose weight is 0, the score is {found}")
+        require(found == 0, f"a c b against a b c, which have no pair in common, score {found} at the weights 1 and 0")
 
     def test_short_predictions_pay_the_penalty(self, impl, case):
         """The label's beginning matches throughout: its score is exp(1 − len_label / len_pred) alone."""

@@ -27,9 +27,17 @@ def scored(case, tokens):
     return total
 
 
-def given(scores, otherwise):
-    """A step function by its prefixes without the beginning of the sequence."""
-    return lambda prefix: torch.tensor(scores.get(tuple(prefix[1:]), otherwise), dtype=torch.float64)
+class Given:
+    """A step function by its prefixes without the beginning of the sequence; it shows what it gives."""
+
+    def __init__(self, scores, otherwise):
+        self.scores, self.otherwise = scores, otherwise
+
+    def __call__(self, prefix):
+        return torch.tensor(self.scores.get(tuple(prefix[1:]), self.otherwise), dtype=torch.float64)
+
+    def __repr__(self):
+        return ", ".join([*(f"{s} after {p}" for p, s in self.scores.items()), f"{self.otherwise} elsewhere"])
 
 
 def _impossible(prefix):
@@ -37,9 +45,9 @@ def _impossible(prefix):
 
 
 # Greedy search takes 0 first, after which nothing good follows; 1 is a little worse, and what follows it much better.
-TRAP = given({(): [-1.0, -1.5, -9.0], (0,): [-3.0, -3.0, -3.0], (1,): [-0.25, -3.0, -3.0]}, [0.0, -1.0, -1.0])
+TRAP = Given({(): [-1.0, -1.5, -9.0], (0,): [-3.0, -3.0, -3.0], (1,): [-0.25, -3.0, -3.0]}, [0.0, -1.0, -1.0])
 # What looks best comes to a point where no token is possible.
-DEAD_END = given({(): [-1.0, -2.0, -9.0], (0,): [-INFINITY] * 3, (1,): [-3.0, -9.0, -9.0]}, [-1.0, -9.0, -9.0])
+DEAD_END = Given({(): [-1.0, -2.0, -9.0], (0,): [-INFINITY] * 3, (1,): [-3.0, -9.0, -9.0]}, [-1.0, -9.0, -9.0])
 
 
 def textbook(prefix):
@@ -50,9 +58,10 @@ def textbook(prefix):
     return scores.log()
 
 
-def found(got, tokens, score):
+def found(got, tokens, score, asked=""):
     """Require these tokens; the score found and the one expected."""
-    require(list(got[0]) == tokens, f"gave {list(got[0])} of score {got[1]}, expected {tokens} of score {score}")
+    message = f"gave {list(got[0])} of score {got[1]}, expected {tokens} of score {score}"
+    require(list(got[0]) == tokens, f"{asked}{message}")
     return number(got[1]), number(score)
 
 
@@ -79,12 +88,12 @@ class SearchLaws(Spec):
 
     def test_first_of_equal_sequences_wins(self, impl, case):
         """Where all tokens are equally probable the lowest ones are taken."""
-        tokens = list(impl(case, step_fn=given({}, [0.0, 0.0, 0.0]), eos=2)[0])
+        tokens = list(impl(case, step_fn=Given({}, [0.0, 0.0, 0.0]), eos=2)[0])
         require(tokens == [0] * case.steps, f"all tokens tie, yet it took {tokens}")
 
     def test_certain_end_comes_at_once(self, impl, case):
         """Where only the end is possible, it is the whole sequence, of score 0."""
-        return found(impl(case, step_fn=given({}, [-INFINITY, 0.0, -INFINITY]), eos=1), [1], 0.0)
+        return found(impl(case, step_fn=Given({}, [-INFINITY, 0.0, -INFINITY]), eos=1), [1], 0.0)
 
     def test_step_function_sees_the_whole_prefix(self, impl, case):
         """It is asked with tuples of all tokens so far, the beginning of the sequence first, never after the end."""
@@ -164,7 +173,7 @@ class TestExhaustiveSearch(SearchLaws):
 
     def test_length_is_made_up_for(self, impl, case):
         """At alpha 0 and below, log P = −2 of one token beats −3 of three; at alpha 1 it is the other way about."""
-        step_fn = given({(): [-1.0, -9.0, -2.0], (0,): [-1.0, -9.0, -9.0], (0, 0): [-9.0, -9.0, -1.0]}, [-9.0] * 3)
+        step_fn = Given({(): [-1.0, -9.0, -2.0], (0,): [-1.0, -9.0, -9.0], (0, 0): [-9.0, -9.0, -1.0]}, [-9.0] * 3)
         powers = {0.0: ([2], -2.0), 1.0: ([0, 0, 2], -1.0), -1.0: ([2], -2.0)}
         return [found(impl(case, step_fn=step_fn, eos=2, steps=3, alpha=p), *right) for p, right in powers.items()]
 
@@ -188,7 +197,8 @@ class TestBeamSearch(SearchLaws):
 
     def found(self, impl, case, tokens, score, **changes):
         """This result of a search over three tokens, of which 2 ends."""
-        return found(impl(case, bos=0, eos=2, **changes), tokens, score)
+        asked = "".join(f"{name} {value}; " for name, value in changes.items())
+        return found(impl(case, bos=0, eos=2, **changes), tokens, score, f"with eos 2; {asked}")
 
     def test_one_place_is_greedy_search(self, impl, case):
         """With k = 1 it takes greedy search's tokens."""
@@ -226,13 +236,13 @@ class TestBeamSearch(SearchLaws):
 
     def test_ended_sequence_keeps_its_score(self, impl, case):
         """A sequence that ends early is kept, not continued, and wins if no other is better."""
-        step_fn = given({(): [-2.0, -9.0, -1.0]}, [-1.0, -1.0, -1.0])
+        step_fn = Given({(): [-2.0, -9.0, -1.0]}, [-1.0, -1.0, -1.0])
         return self.found(impl, case, [2], -1.0, step_fn=step_fn, steps=3, k=2, alpha=0.0)
 
     def test_ended_sequence_keeps_its_place(self, impl, case):
         """Better beginnings that come later do not push out what has ended, and take no place beyond the k."""
         scores = {(): [-1.0, -9.0, -3.0], (0,): [-0.5, -1.0, -9.0], (0, 0): [-9.0] * 3, (0, 1): [0.0, -9.0, -9.0]}
-        return self.found(impl, case, [2], -3.0, step_fn=given(scores, [-9.0] * 3), steps=3, k=2, alpha=0.0)
+        return self.found(impl, case, [2], -3.0, step_fn=Given(scores, [-9.0] * 3), steps=3, k=2, alpha=0.0)
 
     def test_dead_end_gives_its_place_back(self, impl, case):
         """A beginning after which no token is possible is dropped, and the other one goes on in both places."""
@@ -240,17 +250,17 @@ class TestBeamSearch(SearchLaws):
 
     def test_longer_sequence_may_win_after_an_end(self, impl, case):
         """The search goes on after an end: length may make up for what is lost."""
-        step_fn = given({(): [-1.5, -9.0, -1.0]}, [0.0, -9.0, -9.0])
+        step_fn = Given({(): [-1.5, -9.0, -1.0]}, [0.0, -9.0, -9.0])
         return self.found(impl, case, [0, 0, 0], -0.5, step_fn=step_fn, steps=3, k=2, alpha=1.0)
 
     def test_sooner_end_may_win_after_an_end(self, impl, case):
         """Where length costs, what goes on may still win: by ending at once, not by becoming as long as it may."""
         scores = {(): [-9.0, -1.0, -3.0], (1,): [-9.0, -9.0, -0.25]}
-        return self.found(impl, case, [1, 2], -2.5, step_fn=given(scores, [-9.0] * 3), steps=6, k=2, alpha=-1.0)
+        return self.found(impl, case, [1, 2], -2.5, step_fn=Given(scores, [-9.0] * 3), steps=6, k=2, alpha=-1.0)
 
     def test_length_counts_the_end_and_not_the_beginning(self, impl, case):
         """Two tokens and their end are three, two without an end are two: at alpha 1 a score of −1 either way."""
-        step_fn = given({(): [-1.0, -9.0, -9.0], (0,): [-9.0, -1.0, -9.0], (0, 1): [-9.0, -9.0, -1.0]}, [-9.0] * 3)
+        step_fn = Given({(): [-1.0, -9.0, -9.0], (0,): [-9.0, -1.0, -9.0], (0, 1): [-9.0, -9.0, -1.0]}, [-9.0] * 3)
         ended = self.found(impl, case, [0, 1, 2], -1.0, step_fn=step_fn, steps=5, k=1, alpha=1.0)
         return [ended, self.found(impl, case, [0, 1], -1.0, step_fn=step_fn, steps=2, k=1, alpha=1.0)]
 
@@ -258,13 +268,13 @@ class TestBeamSearch(SearchLaws):
         """A possible continuation of the second beginning comes before impossible ones of the first."""
         scores = {(): [-1.0, -2.0, -INFINITY], (0,): [-1.0, -INFINITY, -INFINITY], (1,): [-INFINITY, -5.0, -INFINITY]}
         scores |= {(0, 0): [-9.0, -9.0, -9.0], (1, 1): [0.0, -9.0, -9.0]}
-        return self.found(impl, case, [1, 1, 0], -7.0, step_fn=given(scores, [0.0] * 3), steps=3, k=2, alpha=0.0)
+        return self.found(impl, case, [1, 1, 0], -7.0, step_fn=Given(scores, [0.0] * 3), steps=3, k=2, alpha=0.0)
 
     def test_more_places_may_score_lower(self, impl, case):
         """Two places find less than one here: two beginnings push out the one whose continuation would have won."""
         scores = {(): [-1.0, -1.5, -9.0], (0,): [-2.0, -9.0, -9.0], (1,): [-1.0, -1.25, -9.0]}
         scores |= {(0, 0): [0.0, -9.0, -9.0], (1, 0): [-4.0] * 3, (1, 1): [-4.0] * 3}
-        step_fn = given(scores, [0.0] * 3)
+        step_fn = Given(scores, [0.0] * 3)
         one = self.found(impl, case, [0, 0, 0], -3.0, step_fn=step_fn, steps=3, k=1, alpha=0.0)
         return [one, self.found(impl, case, [1, 0, 0], -6.5, step_fn=step_fn, steps=3, k=2, alpha=0.0)]
 

@@ -274,12 +274,12 @@ class TestSineSeries(Spec):
             check_sample(noise, stats.norm(0, std), f"noise of {std}, seed {seed}")
 
     def test_noise_has_tails(self, impl):
-        """Of 1e5 numbers as many lie beyond three deviations, on either side, as of a normal distribution."""
+        """Of 1e5 numbers as many lie beyond 3.1 deviations, on either side, as of a normal distribution."""
         noise = impl.call(T=100_000, noise_std=3.0, seed=SEEDS[0]).double() - self._sine(100_000)
-        low, high = (int(end) for end in stats.binom.ppf((ALARM / 4, 1 - ALARM / 4), len(noise), stats.norm.sf(3.0)))
+        low, high = (int(end) for end in stats.binom.ppf((ALARM / 4, 1 - ALARM / 4), len(noise), stats.norm.sf(3.1)))
         for side in (-1, 1):
-            count = int((side * noise > 3 * 3.0).sum())
-            require(low <= count <= high, f"{count} numbers lie beyond three deviations; chance allows {low} to {high}")
+            count = int((side * noise > 3.1 * 3.0).sum())
+            require(low <= count <= high, f"{count} numbers lie beyond 3.1 deviations; chance allows {low} to {high}")
 
     def test_same_seed_same_series(self, impl, case):
         """The same seed gives the same numbers again, also after a call with another seed."""

@@ -267,6 +267,20 @@ class Trainer(Spec):
                 resumed = self.result(impl, case, epochs=SHORT, checkpoint=there)
                 self.require_same(resumed, self.brief(impl, case), case, f"from the file after {after} epochs on")
 
+    def test_checkpoint_is_replaced_as_a_whole(self, impl: Trial, case: Case) -> None:
+        """No state is written over the one before: an earlier file that also goes by another name stays what it was."""
+        with tempfile.TemporaryDirectory() as folder:
+            path, other = os.path.join(folder, "checkpoint"), os.path.join(folder, "other name")
+            self.interrupt(impl, case, path, 1)
+            before = content_of(path)
+            os.link(path, other)
+            self.result(impl, case, epochs=SHORT, checkpoint=path)
+            require(content_of(path) != before, "the checkpoint is that of the first epoch still")
+            require(
+                content_of(other) == before,
+                "later epochs are written over the file of the first: a stop amid writing would leave neither",
+            )
+
     def test_going_on_to_more_epochs(self, impl: Trial, case: Case) -> None:
         """A training of one epoch that goes on to more is the same as one of so many at once; back it cannot go."""
         with tempfile.TemporaryDirectory() as folder:
