@@ -6,7 +6,7 @@ import json
 import random
 import select
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -113,7 +113,7 @@ def run(plan: Plan, log: Path | None, console: Console) -> Campaign:
     )
     row = bar.add_task("mutants", total=len(chosen), completed=len(campaign.judged))
     with bar:
-        for mutant, by, fate in _judged(left, plan, campaign):
+        for mutant, by, fate in _judged(left, plan, campaign, excused):
             campaign.judged.append(Judged(mutant, by, fate, excused.get(mutant.key)))
             if log and fate.outcome != "unjudged":
                 _append(log, mutant, fate)
@@ -167,9 +167,9 @@ class Twins:
 
 
 def _judged(
-    left: list[tuple[Mutant, list[str]]], plan: Plan, campaign: Campaign
+    left: list[tuple[Mutant, list[str]]], plan: Plan, campaign: Campaign, excused: Collection[Any]
 ) -> Iterator[tuple[Mutant, list[str], Fate]]:
-    """Fates as they become known."""
+    """Fates as they become known; mutants that are excused are judged on the first profile alone."""
     twins = Twins(plan.seed, campaign.refused)
     running: dict[int, tuple[Child, list[str]]] = {}
     try:
@@ -182,7 +182,8 @@ def _judged(
                 twins.warm(component)
             while len(running) >= plan.workers:
                 yield from _finished(running, twins)
-            child = Child(mutant, trusted, plan.seed, SLOWEST)
+            profiles = PROFILES[:1] if mutant.key in excused else PROFILES
+            child = Child(mutant, trusted, plan.seed, SLOWEST, profiles=profiles)
             running[child.answers] = (child, by)
         while running:
             yield from _finished(running, twins)

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
@@ -93,17 +93,23 @@ def twin(mutant: Mutant | None, component: str) -> dict[str, Any]:
 
     The whole module, as some laws use what an implementation offers beside the component.
     """
+    home = load()[component].component.__module__
     with _a_reference_of_its_own(mutant):
-        return vars(importlib.import_module(load()[component].component.__module__))
+        return vars(importlib.import_module(home))
 
 
 def judge(
-    mutant: Mutant | None, components: list[str], seed: int, tell: Callable[[Fate], None], only: str | None = None
+    mutant: Mutant | None,
+    components: list[str],
+    seed: int,
+    tell: Callable[[Fate], None],
+    only: str | None = None,
+    profiles: Sequence[str] = PROFILES,
 ) -> Fate:
     """The first law (or the ``only`` one), on the first profile, that rejects the mutant; ``tell`` is given the law in work."""
     cases = 0
     faults: list[str] = []
-    for profile in PROFILES:
+    for profile in profiles:
         settings = Settings(profile=profile, seed=seed, explain=False, device=device("simulated"))
         for component in components:
             spec = load()[component]
@@ -129,7 +135,15 @@ END = b"\n\n"
 class Child:
     """A process judging one mutant."""
 
-    def __init__(self, mutant: Mutant | None, components: list[str], seed: int, limit: float, only: str | None = None):
+    def __init__(
+        self,
+        mutant: Mutant | None,
+        components: list[str],
+        seed: int,
+        limit: float,
+        only: str | None = None,
+        profiles: Sequence[str] = PROFILES,
+    ):
         self.mutant = mutant
         self.components = components
         self.extended = False
@@ -139,7 +153,7 @@ class Child:
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self.answers)
-            _serve(there, mutant, components, seed, only)
+            _serve(there, mutant, components, seed, only, profiles)
         os.close(there)
         self._said = b""
 
@@ -173,7 +187,9 @@ class Child:
         return replace(last, outcome="crash" if status else last.outcome, seconds=seconds)
 
 
-def _serve(there: int, mutant: Mutant | None, components: list[str], seed: int, only: str | None) -> None:
+def _serve(
+    there: int, mutant: Mutant | None, components: list[str], seed: int, only: str | None, profiles: Sequence[str]
+) -> None:
     """The child's whole life; it must not return into the parent's code."""
 
     def tell(fate: Fate) -> None:
@@ -187,7 +203,7 @@ def _serve(there: int, mutant: Mutant | None, components: list[str], seed: int, 
         os.dup2(silence, 2)
         faulthandler.disable()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        tell(judge(mutant, components, seed, tell, only))
+        tell(judge(mutant, components, seed, tell, only, profiles))
         os.write(there, b"\n")
         status = 0
     finally:

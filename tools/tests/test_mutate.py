@@ -235,6 +235,18 @@ class TestCampaign:
         assert sorted(j.mutant.key for j in second.judged) == sorted(j.mutant.key for j in first.judged)
         assert len(log.read_text(encoding="utf-8").splitlines()) == 4
 
+    def test_what_is_excused_is_judged_on_the_first_profile_alone(self, monkeypatch):
+        harmless = mutated("")
+        monkeypatch.setattr(campaign, "choose", lambda plan: [(harmless, ["mse_loss"])])
+        cases = []
+        for excuses in ({}, {harmless.key: "a reason"}):
+            monkeypatch.setattr(campaign, "equivalents", lambda found=excuses: found)
+            (judged,) = campaign.run(self.PLAN, None, Console(quiet=True)).judged
+            cases.append((judged.outcome, judged.fate.cases))
+        (first, all_cases), (second, some) = cases
+        assert (first, second) == ("survived", "equivalent")
+        assert 0 < some < all_cases / 2
+
     def test_a_damaged_log_is_refused(self, tmp_path):
         log = tmp_path / "log.jsonl"
         log.write_text("not json\n")
