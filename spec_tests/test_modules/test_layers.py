@@ -31,6 +31,7 @@ class TestLinear(Spec):
     invalid = (
         Invalid(ValueError, "a weight that is (in, out)", x=ones(2, 3), weight=ones(3, 4)),
         Invalid(ValueError, "a bias of the wrong size", x=ones(2, 3), weight=ones(4, 3), bias=ones(3)),
+        Invalid(ValueError, "a bias of one element for four outputs", x=ones(2, 3), weight=ones(4, 3), bias=ones(1)),
         Invalid(TypeError, "integers", x=torch.ones(2, 3, dtype=torch.int64), weight=ones(4, 3)),
     )
 
