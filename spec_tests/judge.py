@@ -21,6 +21,7 @@ as one more unit. (Once, not eight times, in float16, where it is as large as 6e
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,18 +103,25 @@ def shrunk(case: Case) -> Case:
 
 
 Evaluate = Callable[[Case], Any]
+Order = Callable[[], AbstractContextManager[None]]
 Spreads = list[Tensor | None]
 Yardstick = Callable[[int], Spreads]
 """Level → what rounding may do to every floating leaf: 0 a glance, 1 at moved inputs too, 2 with many more random roundings."""
 
 MORE_ROUNDINGS = 14
+OTHER_ROUNDINGS = 4
 HOPELESS = 1e4
 """No more roundings are tried for a result so many times beyond the allowed error and beyond the last place of the largest
 value: they never widen the yardstick so far."""
 
 
-def spread(evaluate: Evaluate, case: Case, truth: Any, precision: torch.dtype | None = None) -> Yardstick:
-    """The yardstick of every floating leaf of the truth, element by element, in float64; roundings are the precision's."""
+def spread(
+    evaluate: Evaluate, case: Case, truth: Any, precision: torch.dtype | None = None, orders: tuple[Order, ...] = ()
+) -> Yardstick:
+    """The yardstick of every floating leaf of the truth, element by element, in float64; roundings are the precision's.
+
+    Under each of ``orders`` the function is evaluated in another order, which is as good.
+    """
     true = numbers(truth)
     dtype = precision or case.dtype
     levels: list[Spreads] = []
@@ -122,6 +130,9 @@ def spread(evaluate: Evaluate, case: Case, truth: Any, precision: torch.dtype | 
         while len(levels) <= level:
             found = list(levels[-1]) if levels else [torch.zeros_like(x) if is_floating(x) else None for x in true]
             LEVELS[len(levels)](found, evaluate, case, true, dtype)
+            if len(levels) == len(LEVELS) - 1:
+                for order in orders:
+                    _in_another_order(found, order, evaluate, case, true, dtype)
             levels.append(found)
         return levels[level]
 
@@ -153,6 +164,15 @@ def _many_roundings(found: Spreads, evaluate: Evaluate, case: Case, true: list[A
         with SequentialSums(backwards):
             there = _attempt(evaluate, wide)
         _widen(found, there, true, dtype)
+
+
+def _in_another_order(
+    found: Spreads, order: Order, evaluate: Evaluate, case: Case, true: list[Any], dtype: torch.dtype
+) -> None:
+    with order():
+        _widen(found, _own(evaluate, case), true, dtype)
+        for k in range(OTHER_ROUNDINGS):
+            _widen(found, _rounded(evaluate, case, k, dtype), true, dtype)
 
 
 LEVELS = (_glance, _neighbours, _many_roundings)

@@ -8,7 +8,17 @@ import torch
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.implementation import Implementation, Trial, copy
 from lawbook.fixtures.tree import floating, is_floating, map_leaves
-from lawbook.spec_tests.judge import Axes, Comparison, LawBroken, Yardstick, check_form, coarsest, compare, spread
+from lawbook.spec_tests.judge import (
+    Axes,
+    Comparison,
+    LawBroken,
+    Order,
+    Yardstick,
+    check_form,
+    coarsest,
+    compare,
+    spread,
+)
 
 
 class Oracle:
@@ -17,11 +27,15 @@ class Oracle:
     Args:
         component: the reference function; it gives the form of the result and what rounding may do.
         authority: who says the truth in float64; the reference itself, or another library when the reference is on trial.
+        orders: other orders of the reference's operations, which are as good.
     """
 
-    def __init__(self, component: Callable[..., Any], authority: Implementation | None = None):
+    def __init__(
+        self, component: Callable[..., Any], authority: Implementation | None = None, orders: tuple[Order, ...] = ()
+    ):
         self.reference = Trial(Implementation([{component.__name__: component}], "reference"), component.__name__)
         self.authority = Trial(authority, component.__name__) if authority else self.reference
+        self._orders = orders
         # Cases are kept by name: another component of the same name must not meet this one's truths.
         self._key = (component, authority.name if authority else "reference")
 
@@ -49,7 +63,8 @@ class Oracle:
         """The yardstick of the value: of the reference alone, or its distance to the authority would widen it."""
 
         def make() -> Yardstick:
-            return spread(self._plain, case, self.reference.call(**self._wide(case).arguments), self.precision(case))
+            truth = self.reference.call(**self._wide(case).arguments)
+            return spread(self._plain, case, truth, self.precision(case), self._orders)
 
         return self._kept(case, "value spread", make)
 
@@ -66,7 +81,9 @@ class Oracle:
             return products(self.reference, at, wrt, second)[1]
 
         return self._kept(
-            case, ("gradient spread", wrt, second), lambda: spread(evaluate, case, evaluate(self._wide(case)))
+            case,
+            ("gradient spread", wrt, second),
+            lambda: spread(evaluate, case, evaluate(self._wide(case)), orders=self._orders),
         )
 
     def check_value(self, got: Any, case: Case, rows: Axes) -> float:

@@ -148,7 +148,7 @@ class LawRun:
         self.implementation = implementation
         self.function = spec_class.law(law)
         self.spec = spec_class()
-        self.spec.oracle = Oracle(spec_class.component, authority if law in AUTHORITY_LAWS else None)
+        self.spec.oracle = Oracle(spec_class.component, authority if law in AUTHORITY_LAWS else None, spec_class.orders)
         self.spec.dtype = settings.dtype
         if settings.device is not None:
             self.spec.device = settings.device
@@ -298,7 +298,7 @@ class LawRun:
             left, right = _sides(found)
             _same_form(left, right)
             precision = coarsest(torch.float64, numbers([left, right]))
-            yards = spread(both, wide, [left, right], precision)
+            yards = spread(both, wide, [left, right], precision, self.spec_class.orders)
             return compare(left, right, precision, -1, lambda level: _added(yards(level))).share <= 1
         except AssertionError:
             return False
@@ -316,7 +316,7 @@ class LawRun:
 
         def yardstick(level: int) -> list[Any]:
             if not kept:
-                kept.append(spread(both, case, both(case.to(torch.float64)), precision))
+                kept.append(spread(both, case, both(case.to(torch.float64)), precision, self.spec_class.orders))
             return _added(kept[0](level))
 
         wide = widened(right)

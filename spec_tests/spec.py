@@ -14,7 +14,7 @@ from lawbook.fixtures.implementation import Implementation, Trial
 from lawbook.reference import chapter_order
 from lawbook.spec_tests.arguments import defaults
 from lawbook.spec_tests.devices import Device
-from lawbook.spec_tests.judge import Axes, LawBroken
+from lawbook.spec_tests.judge import Axes, LawBroken, Order
 from lawbook.spec_tests.layouts import KINDS
 from lawbook.spec_tests.oracle import Oracle
 from lawbook.spec_tests.universal import UniversalLaws
@@ -90,6 +90,8 @@ class Spec(UniversalLaws):
         nan_arguments: arguments in which the nan law hides a nan; None stands for all.
         low_precisions: dtypes of the low-precision law.
         low_gradients: whether that law judges gradients too: where nobody's own algorithm overflows or underflows.
+        orders: context managers under which the reference takes its operations in another order that is as good; what is
+            rounded there widens the yardstick too.
         layouts: of the law of memory layout, of ``layouts.KINDS``.
         declines: universal laws that do not apply, each with its reason in words.
         prerequisites: components to look at first when this one fails.
@@ -106,6 +108,7 @@ class Spec(UniversalLaws):
     nan_arguments: tuple[str, ...] | None = None
     low_precisions: tuple[torch.dtype, ...] = (torch.bfloat16, torch.float16)
     low_gradients: bool = False
+    orders: tuple[Order, ...] = ()
     layouts: tuple[str, ...] = KINDS
     declines: dict[str, str] = {}
     prerequisites: tuple[str, ...] = ()

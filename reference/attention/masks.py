@@ -129,6 +129,11 @@ def weighted_sum(weights: Tensor, values: Tensor, mask: Tensor | None) -> Tensor
     return (weights[:, :, None] @ seen_by_each(values, mask))[:, :, 0]
 
 
+def attend(scores: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+    """(B, Q, V): the values (B, K, V) that a query may see, weighted by the softmax of their scores (B, Q, K)."""
+    return weighted_sum(softmax_where(scores, mask), values, mask)
+
+
 def check_pairs(q: Tensor, k: Tensor, v: Tensor, names: tuple[str, str, str] = ("q", "k", "v")) -> None:
     """Raise unless queries (B, Q, ·), keys (B, K, ·) and values (B, K, ·) go together."""
     for name, x in zip(names, (q, k, v), strict=True):

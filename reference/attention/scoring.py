@@ -7,6 +7,7 @@ from torch import Tensor
 
 from lawbook.reference.attention.masks import (
     allowed_pairs,
+    attend,
     check_pairs,
     seen_by_each,
     softmax_where,
@@ -135,7 +136,7 @@ def dot_product_attention(
     # The queries are scaled, not the scores: in half precision a sum of D products overflows sooner.
     q = q / math.sqrt(max(q.shape[2], 1))
     scores = q @ k.transpose(1, 2) if mask is None else (seen_by_each(k, mask) @ q[..., None])[..., 0]
-    return weighted_sum(softmax_where(scores, mask), v, mask)
+    return attend(scores, v, mask)
 
 
 def check_parameters(params: Parameters, shapes: dict[str, tuple[int | None, ...]], dtype: torch.dtype) -> None:

@@ -6,6 +6,7 @@ from lawbook.fixtures.cases import attention as domains
 from lawbook.fixtures.published import attention as published
 from lawbook.reference import attention
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require, skip_case
+from lawbook.spec_tests.test_attention.fused import divided_last
 from lawbook.spec_tests.test_attention.laws import MaskLaws, PairLaws, ramp, seen
 
 VIEW = {"no_aliasing": "a rearrangement may be a view of its argument where no number has to move"}
@@ -88,6 +89,7 @@ class TestMergeHeads(Spec):
 
 class TestMultiHeadAttention(PairLaws, MaskLaws, Spec):
     component = attention.multi_head_attention
+    orders = (divided_last,)
     cases = domains.multi_head_attention
     differentiable = ("q", "k", "v", "params")
     twice = True
@@ -178,6 +180,7 @@ class TestMultiHeadAttention(PairLaws, MaskLaws, Spec):
 
 class TestSelfAttention(Spec):
     component = attention.self_attention
+    orders = (divided_last,)
     cases = domains.self_attention
     differentiable = ("x", "params")
     twice = True

@@ -8,6 +8,7 @@ from lawbook.fixtures.cases import attention as domains
 from lawbook.reference import attention
 from lawbook.reference.losses import softmax
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require, skip_case
+from lawbook.spec_tests.test_attention.fused import divided_last
 from lawbook.spec_tests.test_attention.laws import HullLaws, MaskLaws, ramp, seen
 
 QUERIES, KEYS, VALUES = ramp(2, 3, 4), ramp(2, 5, 4, value=1.0), ramp(2, 5, 6)
@@ -242,6 +243,7 @@ class TestAdditiveAttention(HullLaws, MaskLaws, Spec):
 
 class TestDotProductAttention(HullLaws, MaskLaws, Spec):
     component = attention.dot_product_attention
+    orders = (divided_last,)
     low_gradients = True
     cases = domains.dot_product_attention
     differentiable = ("q", "k", "v")

@@ -7,6 +7,7 @@ from lawbook.fixtures.published import bert as published
 from lawbook.fixtures.tree import map_leaves
 from lawbook.reference import bert, normalization, transformer
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require, skip_case
+from lawbook.spec_tests.test_attention.fused import divided_last
 from lawbook.spec_tests.test_attention.laws import ramp
 from lawbook.spec_tests.test_bert.laws import embeddings, encoder, model
 from lawbook.spec_tests.test_transformer.laws import changed, padded, require_no_nan, silent
@@ -77,6 +78,8 @@ class TestBertEmbeddings(Spec):
 
 class PaddedLaws(Spec):
     """Laws of what reads padded tokens and segments."""
+
+    orders = (divided_last,)
 
     def tables(self, case):
         """The tables of embeddings."""

@@ -5,6 +5,7 @@ import torch
 from lawbook.fixtures.cases import transformer as domains
 from lawbook.reference import attention, transformer
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require, skip_case
+from lawbook.spec_tests.test_attention.fused import divided_last
 from lawbook.spec_tests.test_attention.laws import ramp
 from lawbook.spec_tests.test_transformer.laws import (
     changed,
@@ -20,6 +21,8 @@ from lawbook.spec_tests.test_transformer.laws import (
 
 class MemoryLaws(Spec):
     """Laws of what reads a memory; ``read`` names the argument beside it that gets tokens."""
+
+    orders = (divided_last,)
 
     read: str
     wrt: tuple[str, ...]

@@ -6,6 +6,7 @@ from lawbook.fixtures.cases import transformer as domains
 from lawbook.fixtures.published import transformer as published
 from lawbook.reference import attention, normalization, transformer
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require, skip_case
+from lawbook.spec_tests.test_attention.fused import divided_last
 from lawbook.spec_tests.test_attention.laws import ramp
 from lawbook.spec_tests.test_transformer.laws import (
     changed,
@@ -20,6 +21,7 @@ from lawbook.spec_tests.test_transformer.laws import (
 
 class TestEncoderBlock(Spec):
     component = transformer.encoder_block
+    orders = (divided_last,)
     cases = domains.encoder_block
     differentiable = ("x", "params")
     extremes = domains.encoder_block_extremes
@@ -112,6 +114,7 @@ class TestEncoderBlock(Spec):
 
 class TestTransformerEncoder(Spec):
     component = transformer.transformer_encoder
+    orders = (divided_last,)
     cases = domains.transformer_encoder
     differentiable = ("params",)
     extremes = domains.transformer_encoder_extremes

@@ -6,6 +6,7 @@ from lawbook.fixtures.cases import transformer as domains
 from lawbook.fixtures.tree import floating
 from lawbook.reference import transformer
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require, skip_case
+from lawbook.spec_tests.test_attention.fused import divided_last
 from lawbook.spec_tests.test_attention.laws import ramp
 from lawbook.spec_tests.test_transformer.laws import decoder_stack, encoder_stack, padded, require_no_nan
 
@@ -20,6 +21,7 @@ NO_TENSOR = {
 
 class TestTransformer(Spec):
     component = transformer.transformer
+    orders = (divided_last,)
     cases = domains.transformer
     differentiable = ("params",)
     extremes = domains.transformer_extremes

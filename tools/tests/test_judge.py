@@ -1,6 +1,7 @@
 """The judge rejects what is wrong and accepts what is rounded: fixed examples, then shares over hundreds of cases."""
 
 import math
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -347,6 +348,27 @@ class TestRandomRounding:
         with SequentialSums(backwards=True):
             assert x[:0].sum(0).shape == (3, 4)
             assert x[:0].sum().item() == 0
+
+    def test_another_order_of_operations_counts_at_the_last_level(self):
+        """x + 10⁶ − 10⁶ is x, and in float32 its roundings are those of 10⁶."""
+        late = [False]
+
+        @contextmanager
+        def lifted():
+            late[0] = True
+            yield
+            late[0] = False
+
+        def evaluate(at):
+            return (at.x + 1e6) - 1e6 if late[0] else at.x * 1
+
+        case = case_of([0.1, 0.2, 0.3])
+        truth = evaluate(case.to(torch.float64))
+        alone, other = spread(evaluate, case, truth), spread(evaluate, case, truth, orders=(lifted,))
+        assert torch.equal(other(1)[0], alone(1)[0])
+        assert float(alone(2)[0].max()) < 1e-6
+        assert float(other(2)[0].min()) > 1e-3
+        assert not late[0]
 
     def test_matrix_products_are_taken_term_by_term_too(self):
         """PyTorch multiplies a strided matrix in just this order: a result of its is that of the yardstick, to the bit."""
