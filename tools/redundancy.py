@@ -106,14 +106,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 def counts(uses: list[Use]) -> dict[str, dict[str, int]]:
     """Own laws, those that reject something, and those that reject something alone, by chapter."""
+    chapters = dict.fromkeys(use.chapter for use in uses)
+    return {chapter: _count([use for use in uses if use.chapter == chapter]) for chapter in chapters}
+
+
+def _count(uses: list[Use]) -> dict[str, int]:
     return {
-        chapter: {
-            "own": len(some),
-            "reject": sum(bool(use.rejects) for use in some),
-            "alone": sum(bool(use.alone) for use in some),
-        }
-        for chapter in dict.fromkeys(use.chapter for use in uses)
-        if (some := [use for use in uses if use.chapter == chapter])
+        "own": len(uses),
+        "reject": sum(bool(use.rejects) for use in uses),
+        "alone": sum(bool(use.alone) for use in uses),
     }
 
 
@@ -129,17 +130,13 @@ def tables(uses: list[Use]) -> str:
         "| chapter | own laws | that reject something | that reject something alone |",
         "|---|---|---|---|",
     ]
-    for chapter in dict.fromkeys(use.chapter for use in uses):
-        lines.append(_row(chapter, [use for use in uses if use.chapter == chapter]))
-    lines += [_row("all", uses), "", "## Laws without which a mistake would get through", ""]
+    table = {**counts(uses), "all": _count(uses)}
+    lines += [f"| {name} | {' | '.join(map(str, found.values()))} |" for name, found in table.items()]
+    lines += ["", "## Laws without which a mistake would get through", ""]
     lines += [f"- {use.component} · {use.law.replace('_', ' ')} ({', '.join(use.alone)})" for use in uses if use.alone]
     lines += ["", "## Laws that reject none of the faulty implementations", ""]
     lines += [f"- {use.component} · {use.law.replace('_', ' ')}" for use in uses if not use.rejects] or ["None."]
     return "\n".join(lines) + "\n"
-
-
-def _row(name: str, uses: list[Use]) -> str:
-    return f"| {name} | {len(uses)} | {sum(bool(u.rejects) for u in uses)} | {sum(bool(u.alone) for u in uses)} |"
 
 
 if __name__ == "__main__":

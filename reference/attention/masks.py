@@ -98,15 +98,21 @@ def allowed_pairs(
 
 def softmax_where(scores: Tensor, mask: Tensor | None) -> Tensor:
     """Softmax over the last axis of the scores where ``mask`` holds, 0 elsewhere and in rows where it never does."""
+    weights, total = exponentials(scores, mask)
+    return weights / total
+
+
+def exponentials(scores: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    """exp(scores − their maximum) where ``mask`` holds, else 0, and the sum over the last axis, 1 where there is nothing."""
     if mask is not None:
         scores = torch.where(mask, scores, -torch.inf)
     if scores.shape[-1] == 0:
-        return scores.clone()
+        return scores.clone(), scores.new_ones(*scores.shape[:-1], 1)
     top = scores.amax(-1, keepdim=True).detach()
     # −inf − (−inf) is nan: a row without keys is shifted by 0.
     weights = torch.exp(scores - torch.where(top == -torch.inf, 0, top))
     total = weights.sum(-1, keepdim=True)
-    return weights / (total if mask is None else torch.where(total == 0, 1, total))
+    return weights, total if mask is None else torch.where(total == 0, 1, total)
 
 
 def without_hidden(x: Tensor, mask: Tensor | None) -> Tensor:

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest.mock import patch
 
-import torch
 from torch import Tensor
 
 from lawbook.reference.attention import scoring
-from lawbook.reference.attention.masks import weighted_sum
+from lawbook.reference.attention.masks import exponentials, weighted_sum
 
 
 @contextmanager
@@ -23,11 +22,5 @@ def divided_last() -> Iterator[None]:
 
 
 def _divided_last(scores: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
-    if scores.shape[-1] == 0:
-        return weighted_sum(scores, values, mask)
-    if mask is not None:
-        scores = torch.where(mask, scores, -torch.inf)
-    top = scores.amax(-1, keepdim=True).detach()
-    weights = torch.exp(scores - torch.where(top == -torch.inf, 0, top))
-    total = weights.sum(-1, keepdim=True)
-    return weighted_sum(weights, values, mask) / torch.where(total == 0, 1, total)
+    weights, total = exponentials(scores, mask)
+    return weighted_sum(weights, values, mask) / total
