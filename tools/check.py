@@ -21,6 +21,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from lawbook.tools import scratch
 from lawbook.tools.expected import BadExpected, read_expected
 from lawbook.tools.journal import Journal, path_of
 from lawbook.tools.refusal import Refusal
@@ -228,15 +229,15 @@ class Run:
         # A polite request to end (a job's time limit, say) must not leave workers behind either.
         handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            with self.log.open("wb") as log, tempfile.TemporaryDirectory(prefix="lawbook-") as storage:
+            with self.log.open("wb") as log, scratch.folder() as storage:
                 process = subprocess.Popen(
                     line,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     stdin=subprocess.DEVNULL,
                     start_new_session=True,
-                    # Hypothesis would leave a folder of its own wherever the command is run.
-                    env={**os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": storage},
+                    # Hypothesis would leave a folder of its own wherever the command is run; workers that die, their files.
+                    env={**os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": storage, "TMPDIR": storage},
                 )
                 try:
                     self._watch(process, console)

@@ -28,7 +28,7 @@ from lawbook.fixtures.implementation import CannotLoad, Implementation
 from lawbook.spec_tests import load
 from lawbook.spec_tests.running import Settings, run_law
 from lawbook.spec_tests.spec import Spec
-from lawbook.tools import figures
+from lawbook.tools import figures, scratch
 from lawbook.tools.expected import shipped
 from lawbook.tools.refusal import Refusal, require_known
 
@@ -174,14 +174,14 @@ def soak(plan: Plan, log: Path | None, workers: int, console: Console) -> Soaked
     running: dict[Any, Worker] = {}
     again: list[Task] = []
     try:
-        with bar:
+        with bar, scratch.folder() as files:
             while True:
                 while len(running) < workers and soaked.stopped is None:
                     soaked.stopped = _enough(plan, soaked, deadline)
                     task = (again.pop() if again else next(tasks, None)) if soaked.stopped is None else None
                     if task is None:
                         break
-                    worker = Worker(plan, task)
+                    worker = Worker(plan, task, files)
                     running[worker.answers] = worker
                 if not running:
                     return soaked
@@ -214,13 +214,13 @@ def soak(plan: Plan, log: Path | None, workers: int, console: Console) -> Soaked
 class Worker:
     """A process that judges one block. It is an ordinary one: an implementation may have children of its own."""
 
-    def __init__(self, plan: Plan, task: Task):
+    def __init__(self, plan: Plan, task: Task, files: str):
         context = multiprocessing.get_context("forkserver")
         # Loaded once for all workers; adapters are left to them, as some libraries start threads.
         context.set_forkserver_preload([m for m in sys.modules if m.startswith("lawbook.") and ".adapters." not in m])
         self.task = task
         self.answers, there = context.Pipe(duplex=False)
-        self.process = context.Process(target=_serve, args=(there, plan, task))
+        self.process = context.Process(target=_serve, args=(there, plan, task, files))
         self.process.start()
         there.close()
 
@@ -241,7 +241,8 @@ class Worker:
         return signal.Signals(-code).name if code < 0 else f"exit status {code}"
 
 
-def _serve(answers: Any, plan: Plan, task: Task) -> None:
+def _serve(answers: Any, plan: Plan, task: Task, files: str) -> None:
+    scratch.use(files)
     try:
         answers.send(judge_block(plan, *task))
     except CannotLoad as error:

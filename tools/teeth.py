@@ -32,6 +32,7 @@ from lawbook.spec_tests.running import LawRun, Settings, run_law
 from lawbook.spec_tests.spec import Spec
 from lawbook.tools import catalogue, figures
 from lawbook.tools.refusal import Refusal
+from lawbook.tools.scratch import scratch
 
 T = TypeVar("T")
 
@@ -128,7 +129,7 @@ def by_component(judge: Callable[[str], T], chapters: list[str], components: lis
     specs = [spec for _, spec in catalogue.chosen(load(), chapters) if not components or spec.name in components]
     workers = min(os.cpu_count() or 1, max(1, len(specs)))
     start = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, start, torch.set_num_threads, (1,)) as pool:
+    with scratch(), ProcessPoolExecutor(workers, start, torch.set_num_threads, (1,)) as pool:
         yield from pool.map(judge, [spec.name for spec in specs])
 
 

@@ -11,7 +11,7 @@ import zlib
 
 from lawbook.fixtures.cases import data as domains
 from lawbook.fixtures.cases.archives import KINDS, Archive, file, hostile, member, packed
-from lawbook.fixtures.cases.loopback import Folder, Stored
+from lawbook.fixtures.cases.folders import Folder, Stored
 from lawbook.reference import data
 from lawbook.spec_tests.spec import Invalid, Spec, require
 from lawbook.spec_tests.test_data.laws import NO_TENSOR

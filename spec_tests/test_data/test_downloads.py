@@ -7,7 +7,8 @@ import tempfile
 
 from lawbook.fixtures.cases import data as domains
 from lawbook.fixtures.cases import loopback
-from lawbook.fixtures.cases.loopback import Folder, route_of, serve
+from lawbook.fixtures.cases.folders import Folder
+from lawbook.fixtures.cases.loopback import route_of, serve
 from lawbook.fixtures.implementation import Raised
 from lawbook.reference import data
 from lawbook.spec_tests.spec import Invalid, Spec, require

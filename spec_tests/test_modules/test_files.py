@@ -10,7 +10,8 @@ import tempfile
 import torch
 
 from lawbook.fixtures.cases import modules as domains
-from lawbook.fixtures.cases.modules import CODES, TemporaryFile, bits, packed, stored
+from lawbook.fixtures.cases.folders import TemporaryFile
+from lawbook.fixtures.cases.modules import CODES, bits, packed, stored
 from lawbook.fixtures.implementation import Raised
 from lawbook.reference import modules
 from lawbook.spec_tests.spec import Invalid, Spec, require

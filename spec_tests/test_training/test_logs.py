@@ -6,7 +6,7 @@ import threading
 import torch
 
 from lawbook.fixtures.cases import training_logs as domains
-from lawbook.fixtures.cases.loopback import Folder
+from lawbook.fixtures.cases.folders import Folder
 from lawbook.fixtures.implementation import Raised
 from lawbook.reference import training
 from lawbook.spec_tests.spec import Invalid, Spec, require, skip_case

@@ -23,6 +23,7 @@ from lawbook.tools.mutate.mutants import REFERENCE, Mutant, modules, mutants_of
 from lawbook.tools.mutate.trial import PROFILES, Child, Fate
 from lawbook.tools.mutate.users import users
 from lawbook.tools.refusal import Refusal, require_known
+from lawbook.tools.scratch import scratch
 
 SLOWEST = 20.0
 """Seconds a mutant may take; where the untouched twin takes long, so many times as long as that."""
@@ -112,7 +113,7 @@ def run(plan: Plan, log: Path | None, console: Console) -> Campaign:
         transient=True,
     )
     row = bar.add_task("mutants", total=len(chosen), completed=len(campaign.judged))
-    with bar:
+    with bar, scratch():
         for mutant, by, fate in _judged(left, plan, campaign, excused):
             campaign.judged.append(Judged(mutant, by, fate, excused.get(mutant.key)))
             if log and fate.outcome != "unjudged":

@@ -140,6 +140,12 @@ class TestFiles:
         bad = samples.verdict({"softmax": samples.component(outcome="fail", laws={"agrees_with_reference": fails})})
         assert f"lawbook reproduce {judged.file} softmax x" in judged(writing(bad) + "sys.exit(1)")[1]
 
+    def test_what_a_process_that_dies_leaves_behind_goes_with_the_run(self, judged, tmp_path):
+        told = tmp_path / "told"
+        judged(writing(GOOD) + f"import tempfile\nopen({str(told)!r}, 'w').write(tempfile.mkdtemp())\nos._exit(0)")
+        assert told.read_text()
+        assert not os.path.exists(told.read_text())
+
     def test_a_temporary_verdict_is_removed_when_all_is_well(self, monkeypatch, tmp_path):
         folder = tmp_path / "temporary"
         folder.mkdir()

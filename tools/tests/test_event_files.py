@@ -5,7 +5,7 @@ import io
 import pytest
 import torch
 
-from lawbook.fixtures.cases.loopback import Folder
+from lawbook.fixtures.cases.folders import Folder
 from lawbook.reference.training import event_files as writer
 from lawbook.reference.training import log_scalars
 from lawbook.spec_tests.judge import LawBroken

@@ -2,6 +2,7 @@
 
 import io
 import json
+import tempfile
 
 import pytest
 from rich.console import Console
@@ -54,11 +55,15 @@ def test_a_file_that_is_wrong_raises_the_alarm_and_the_status(tmp_path):
     assert "ALARM relu · agrees with reference · seed 0" in said
 
 
-def test_a_seed_that_ends_the_process_is_an_alarm_and_the_others_are_judged(tmp_path):
+def test_a_seed_that_ends_the_process_is_an_alarm_and_the_others_are_judged(tmp_path, monkeypatch):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     file = tmp_path / "mine.py"
     file.write_text(
-        "import os, torch\n"
+        "import os, tempfile, torch\n"
         "def relu(x):\n"
+        "    tempfile.mkstemp(suffix='.left')\n"
         "    first = float(x.reshape(-1)[0]) if x.numel() else 0\n"
         "    if first > 4: os._exit(3)\n"
         "    return torch.where(x > 0, x, x * 0)\n"
@@ -68,6 +73,7 @@ def test_a_seed_that_ends_the_process_is_an_alarm_and_the_others_are_judged(tmp_
     crashed = [alarm for _, alarm in soaked.alarms if alarm["law"] == "crash"]
     assert crashed
     assert all("exit status 3" in alarm["text"] for alarm in crashed)
+    assert not list(temporary.rglob("*.left")), "what a process leaves behind goes with the soak"
 
 
 def test_no_block_is_begun_beyond_the_cases_asked_for(tmp_path):
