@@ -350,7 +350,7 @@ def compare(
                 assert yard is not None
                 finite = torch.isfinite(yard)
                 allowed = base + FACTOR * _over_rows(yard, finite if inside is None else inside & finite, axes)
-            share = torch.nan_to_num(error / allowed, nan=0.0, posinf=math.inf)
+            share = _shares(error, allowed, found, expected, finfo.max)
             value = float(share.max())
         if value <= 1:
             outcome.share = max(outcome.share, value)
@@ -366,6 +366,15 @@ def compare(
             )
             outcome.note(value, deviation)
     return outcome
+
+
+def _shares(error: Tensor, allowed: Tensor, found: Tensor, expected: Tensor, last: float) -> Tensor:
+    """The error as a share of the allowed one; an infinity is right where the range ends within what is allowed."""
+    share = torch.nan_to_num(error / allowed, nan=0.0, posinf=math.inf)
+    if math.isfinite(float(error.max())):
+        return share
+    left = (last - found.detach().double().sign() * expected).clamp(min=0) / allowed
+    return torch.where(torch.isinf(found) & torch.isfinite(expected) & (left <= 1), left, share)
 
 
 def _over_rows(x: Tensor, shared: Tensor | None, rows: Axes) -> Tensor:

@@ -108,6 +108,17 @@ class TestNotFinite:
         for wrong in ([-INF, -INF, 8.0], [NAN, -INF, 8.0], [65504.0, -INF, 8.0], [INF, -INF, 9.0]):
             assert held(cube, case, torch.tensor(wrong, dtype=torch.float16)).share > 1, wrong
 
+    def test_an_infinity_is_right_where_the_range_ends_within_what_is_allowed(self):
+        truth, yard = (torch.tensor(v, dtype=torch.float64) for v in ([[65000.0], [3.0]], [[6e2], [0.0]]))
+
+        def share(*got):
+            got = torch.tensor(got, dtype=torch.float16)[:, None]
+            return compare(got, truth, torch.float16, -1, lambda level: [yard]).share
+
+        assert share(INF, 3.0) <= 1
+        for wrong in ((-INF, 3.0), (NAN, 3.0), (65000.0, INF)):
+            assert share(*wrong) == INF, wrong
+
     def test_where_the_reference_overflows_on_its_way_only_that_element_is_free(self):
         def detour(x):
             return (x * 100) * (x / 100)
