@@ -8,17 +8,8 @@ import torch
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.implementation import Implementation, Trial, copy
 from lawbook.fixtures.tree import floating, is_floating, map_leaves
-from lawbook.spec_tests.judge import (
-    Axes,
-    Comparison,
-    LawBroken,
-    Order,
-    Yardstick,
-    check_form,
-    coarsest,
-    compare,
-    spread,
-)
+from lawbook.spec_tests.form import check_form
+from lawbook.spec_tests.judge import Axes, Comparison, LawBroken, Order, Yardstick, coarsest, compare, spread
 
 
 class Oracle:

@@ -12,7 +12,8 @@ from lawbook.fixtures.implementation import Raised, Trial, copy
 from lawbook.fixtures.tree import floating, is_floating, leaves, map_leaves, ordered, values, widened
 from lawbook.spec_tests import globals_guard
 from lawbook.spec_tests.arguments import defaults, remember, require_same, same, with_nan, within_range
-from lawbook.spec_tests.judge import LawBroken, check_form, compare
+from lawbook.spec_tests.form import check_form
+from lawbook.spec_tests.judge import LawBroken, compare
 from lawbook.spec_tests.memory import storage
 from lawbook.spec_tests.oracle import products, settle
 from lawbook.spec_tests.upset import Circumstances, is_long

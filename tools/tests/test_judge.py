@@ -13,7 +13,8 @@ from lawbook.fixtures.cases import convolution as convolution_cases
 from lawbook.fixtures.cases import losses as losses_cases
 from lawbook.fixtures.cases.kit import Case, domain
 from lawbook.reference import convolution, losses
-from lawbook.spec_tests.judge import FACTOR, LawBroken, check_form, compare, moved, shrunk, spread, ulp
+from lawbook.spec_tests.form import check_form
+from lawbook.spec_tests.judge import FACTOR, LawBroken, compare, moved, shrunk, spread, ulp
 from lawbook.spec_tests.rounding import RandomRounding, SequentialSums
 from lawbook.tools.tests.specimens import cases, held
 
