@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.implementation import Raised, Unfit, words
+from lawbook.spec_tests.calls import calls, changes
 from lawbook.spec_tests.diagnosis import Diagnosis, diagnose
 from lawbook.spec_tests.judge import LawBroken
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 MANY = 64
 """Tensors of more elements are shown in part."""
+
+FEW = 3
+"""Of more calls the last one is shown."""
 
 OPAQUE = 20_000
 """Tensors of more elements are not written into a verdict."""
@@ -73,6 +77,8 @@ def describe(run: "LawRun", error: Exception, case: Case, seen: list[Case]) -> F
         f"  the law: {spec.laws()[run.law]}",
         *(f"  {name} = {line}" for name, line in _shown_arguments(arguments)),
     ]
+    if arguments is case.arguments and not spec.is_universal(run.law):
+        lines += _shown_calls(run, case)
     if headline:
         lines.append(f"  {headline}")
     if "got_worst" in evidence:
@@ -140,6 +146,21 @@ def _source(spec: Any) -> str:
 
 def _shown_arguments(arguments: dict[str, Any]) -> list[tuple[str, str]]:
     return [(name, show(value)) for name, value in arguments.items()]
+
+
+def _shown_calls(run: "LawRun", case: Case) -> list[str]:
+    """The calls that the law makes with other arguments than the case's: all of a few, the last one of many."""
+    made = calls(run, case)
+    changed = [changes(call, case) for call in made]
+    if not any(changed):
+        return []
+    if len(made) > FEW:
+        return [f"  called {len(made)} times, the last time with {_listed(changed[-1])}"]
+    return [f"  called with {_listed(change)}" for change in changed]
+
+
+def _listed(change: dict[str, Any]) -> str:
+    return ", ".join(f"{name} = {show(value)}" for name, value in change.items()) or "the case's own"
 
 
 def _shown_values(evidence: dict[str, Any]) -> list[str]:

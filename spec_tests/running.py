@@ -23,7 +23,6 @@ from lawbook.spec_tests.judge import LawBroken, coarsest, compare, numbers, spre
 from lawbook.spec_tests.oracle import Oracle, settle
 from lawbook.spec_tests.shrinking import EXPLAINED, Shrinking
 from lawbook.spec_tests.spec import Spec, skip_case
-from lawbook.spec_tests.universal import UniversalLaws
 
 PROFILES = {"quick": 8, "default": 25, "thorough": 200}
 
@@ -184,7 +183,7 @@ class LawRun:
         except Exception as error:
             lines = traceback.format_exc(limit=-3)
             return LawResult("error", self.judged, reason=f"{OWN_FAULT} failed: {error!r}", text=lines)
-        if self.judged == 0 and hasattr(UniversalLaws, f"test_{self.law}"):
+        if self.judged == 0 and self.spec_class.is_universal(self.law):
             return LawResult("not_applicable", reason="the law says nothing about any of the component's cases")
         if self.judged == 0:
             return LawResult("error", 0, reason="no case could be judged", text="no case could be judged")
@@ -284,7 +283,7 @@ class LawRun:
 
     def _true_of_reference(self, case: Case) -> bool:
         """Whether an own law holds for the reference in float64; universal laws do by what they are."""
-        if hasattr(UniversalLaws, f"test_{self.law}"):
+        if self.spec_class.is_universal(self.law):
             return True
         wide, reference = case.to(torch.float64), self.spec.oracle.reference
 

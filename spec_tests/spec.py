@@ -157,6 +157,11 @@ class Spec(UniversalLaws):
         own = [name for base in reversed(cls.__mro__) for name in vars(base) if name.startswith("test_")]
         return [name.removeprefix("test_") for name in dict.fromkeys([*universal, *own])]
 
+    @staticmethod
+    def is_universal(law: str) -> bool:
+        """Whether every Spec has that law."""
+        return hasattr(UniversalLaws, f"test_{law}")
+
     @classmethod
     def law(cls, name: str) -> Callable[..., Any]:
         """The law's own function."""
