@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 MANY = 64
 """Tensors of more elements are shown in part."""
 
-FEW = 3
-"""Of more calls the last one is shown."""
-
 OPAQUE = 20_000
 """Tensors of more elements are not written into a verdict."""
 
@@ -150,12 +147,12 @@ def _shown_arguments(arguments: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _shown_calls(run: "LawRun", case: Case) -> list[str]:
     """The calls that the law makes with other arguments than the case's: all of a few, the last one of many."""
-    made = calls(run, case)
-    changed = [changes(call, case) for call in made]
+    recorded = calls(run, case)
+    changed = [changes(call, case) for call in recorded.last]
     if not any(changed):
         return []
-    if len(made) > FEW:
-        return [f"  called {len(made)} times, the last time with {_listed(changed[-1])}"]
+    if recorded.made > len(changed):
+        return [f"  called {recorded.made} times, the last time with {_listed(changed[-1])}"]
     return [f"  called with {_listed(change)}" for change in changed]
 
 

@@ -300,8 +300,11 @@ def compare(
                 assert yard is not None
                 finite = torch.isfinite(yard)
                 allowed = base + FACTOR * _over_rows(yard, finite if inside is None else inside & finite, axes)
-            share = _shares(error, allowed, found, expected, finfo.max)
+            share = torch.nan_to_num(error / allowed, nan=0.0, posinf=math.inf)
             value = float(share.max())
+            if math.isinf(value):
+                share = _overflown(share, allowed, found, expected, finfo.max)
+                value = float(share.max())
         if value <= 1:
             outcome.share = max(outcome.share, value)
         elif value > outcome.share:
@@ -318,11 +321,8 @@ def compare(
     return outcome
 
 
-def _shares(error: Tensor, allowed: Tensor, found: Tensor, expected: Tensor, last: float) -> Tensor:
-    """The error as a share of the allowed one; an infinity is right where the range ends within what is allowed."""
-    share = torch.nan_to_num(error / allowed, nan=0.0, posinf=math.inf)
-    if math.isfinite(float(error.max())):
-        return share
+def _overflown(share: Tensor, allowed: Tensor, found: Tensor, expected: Tensor, last: float) -> Tensor:
+    """The shares, but an infinity is right where the range ends within what is allowed."""
     left = (last - found.detach().double().sign() * expected).clamp(min=0) / allowed
     return torch.where(torch.isinf(found) & torch.isfinite(expected) & (left <= 1), left, share)
 

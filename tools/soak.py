@@ -151,6 +151,11 @@ def judged(spec: type[Spec], implementation: Implementation, plan: Plan, first: 
 
 def soak(plan: Plan, log: Path | None, workers: int, console: Console) -> Soaked:
     """Judge block by block until the plan is fulfilled, time is over, or someone interrupts."""
+    with scratch.folder() as files:
+        return _soak(plan, log, workers, console, files)
+
+
+def _soak(plan: Plan, log: Path | None, workers: int, console: Console, files: str) -> Soaked:
     if plan.seeds is None and plan.cases is None and plan.minutes is None:
         raise Refusal("Say when to stop: --seeds, --cases or --minutes.")
     names = _components(plan)
@@ -174,7 +179,7 @@ def soak(plan: Plan, log: Path | None, workers: int, console: Console) -> Soaked
     running: dict[Any, Worker] = {}
     again: list[Task] = []
     try:
-        with bar, scratch.folder() as files:
+        with bar:
             while True:
                 while len(running) < workers and soaked.stopped is None:
                     soaked.stopped = _enough(plan, soaked, deadline)
