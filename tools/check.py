@@ -23,6 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from lawbook.tools import scratch
 from lawbook.tools.expected import BadExpected, read_expected
+from lawbook.tools.interrupts import heeded
 from lawbook.tools.journal import Journal, path_of
 from lawbook.tools.refusal import Refusal
 from lawbook.tools.report import summary
@@ -226,10 +227,8 @@ class Run:
     def execute(self, line: list[str], console: Console) -> bool:
         """Run the process to its end; False when it was interrupted from the keyboard."""
         began = time.monotonic()
-        # A polite request to end (a job's time limit, say) must not leave workers behind either.
-        handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            with self.log.open("wb") as log, scratch.folder() as storage:
+            with heeded(), self.log.open("wb") as log, scratch.folder() as storage:
                 process = subprocess.Popen(
                     line,
                     stdout=log,
@@ -250,7 +249,6 @@ class Run:
         except OSError as error:
             raise Refusal(f"The run cannot be started: {error}.") from error
         finally:
-            signal.signal(signal.SIGTERM, handler)
             self.seconds = time.monotonic() - began
             self.journal.follow()
 

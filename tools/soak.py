@@ -30,12 +30,13 @@ from lawbook.spec_tests.running import Settings, run_law
 from lawbook.spec_tests.spec import Spec
 from lawbook.tools import figures, scratch
 from lawbook.tools.expected import shipped
+from lawbook.tools.interrupts import heeded
 from lawbook.tools.refusal import Refusal, require_known
 
 BAD = ("fail", "error")
 Task = tuple[str, int, int]
 """Component, first seed, seeds."""
-SEEDS = 10
+SEEDS = 50
 """Seeds a block: back ends that compile by shape share what they compiled among them."""
 
 
@@ -151,7 +152,7 @@ def judged(spec: type[Spec], implementation: Implementation, plan: Plan, first: 
 
 def soak(plan: Plan, log: Path | None, workers: int, console: Console) -> Soaked:
     """Judge block by block until the plan is fulfilled, time is over, or someone interrupts."""
-    with scratch.folder() as files:
+    with heeded(), scratch.folder() as files:
         return _soak(plan, log, workers, console, files)
 
 
@@ -214,6 +215,7 @@ def _soak(plan: Plan, log: Path | None, workers: int, console: Console, files: s
     finally:
         for worker in running.values():
             worker.process.kill()
+            worker.process.join()
 
 
 class Worker:

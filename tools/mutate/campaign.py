@@ -12,13 +12,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from lawbook.spec_tests import load
 from lawbook.spec_tests.drawing import drafts
 from lawbook.spec_tests.running import Settings
+from lawbook.tools.interrupts import heeded
 from lawbook.tools.mutate.mutants import REFERENCE, Mutant, modules, mutants_of
 from lawbook.tools.mutate.trial import PROFILES, Child, Fate
 from lawbook.tools.mutate.users import users
@@ -91,7 +91,6 @@ def choose(plan: Plan) -> list[tuple[Mutant, list[str]]]:
 
 def run(plan: Plan, log: Path | None, console: Console) -> Campaign:
     """Judge every mutant of the plan; an interrupt ends the campaign with what is finished."""
-    torch.set_num_threads(1)
     chosen = choose(plan)
     excused = equivalents()
     done = _read(log) if log else {}
@@ -113,7 +112,7 @@ def run(plan: Plan, log: Path | None, console: Console) -> Campaign:
         transient=True,
     )
     row = bar.add_task("mutants", total=len(chosen), completed=len(campaign.judged))
-    with bar, scratch():
+    with bar, heeded(), scratch():
         for mutant, by, fate in _judged(left, plan, campaign, excused):
             campaign.judged.append(Judged(mutant, by, fate, excused.get(mutant.key)))
             if log and fate.outcome != "unjudged":

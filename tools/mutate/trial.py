@@ -17,6 +17,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import CodeType, ModuleType
 from typing import Any
 
+import torch
+
 import lawbook
 from lawbook.fixtures.implementation import Implementation
 from lawbook.spec_tests import load
@@ -203,6 +205,9 @@ def _serve(
         os.dup2(silence, 2)
         faulthandler.disable()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        # Threads that the parent's torch began did not come along.
+        torch.set_num_threads(1)
         tell(judge(mutant, components, seed, tell, only, profiles))
         os.write(there, b"\n")
         status = 0

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import signal
 import tempfile
 
 import pytest
@@ -11,7 +13,7 @@ from lawbook.fixtures.implementation import Implementation
 from lawbook.reference.activations import relu
 from lawbook.spec_tests import load
 from lawbook.tools.refusal import Refusal
-from lawbook.tools.soak import Plan, judged, run, soak
+from lawbook.tools.soak import Plan, Worker, judged, run, soak
 
 
 def wrong_on_some_seeds(x):
@@ -74,6 +76,22 @@ def test_a_seed_that_ends_the_process_is_an_alarm_and_the_others_are_judged(tmp_
     assert crashed
     assert all("exit status 3" in alarm["text"] for alarm in crashed)
     assert not list(temporary.rglob("*.left")), "what a process leaves behind goes with the soak"
+
+
+def test_a_soak_that_is_asked_to_end_leaves_no_process_behind(tmp_path, monkeypatch):
+    file = tmp_path / "mine.py"
+    file.write_text("import time\ndef relu(x):\n    time.sleep(600)\n")
+    begun: list[Worker] = []
+
+    def asked_to_end(pipes):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return []
+
+    monkeypatch.setattr("lawbook.tools.soak.Worker", lambda *task: begun.append(Worker(*task)) or begun[-1])
+    monkeypatch.setattr("lawbook.tools.soak.wait", asked_to_end)
+    soaked = soak(Plan(str(file), components=("relu",), seeds=1, profile="quick"), None, 1, console())
+    assert soaked.stopped == "interrupted"
+    assert [worker.ended() for worker in begun] == ["SIGKILL"]
 
 
 def test_no_block_is_begun_beyond_the_cases_asked_for(tmp_path):
