@@ -184,7 +184,9 @@ def soak(
     implementation: Annotated[str, typer.Argument(metavar="IMPL", help="An implementation known to be right.")],
     chapter: Chapters = None,
     component: Annotated[list[str] | None, typer.Option(help="Only this component; may be repeated.")] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Every component on so many seeds.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Every component on so many seeds; a bound beside it takes a sample.")
+    ] = None,
     cases: Annotated[int | None, typer.Option(min=1, help="Stop after so many law-cases.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0, help="Stop after so long.")] = None,
     profile: Annotated[Profile, typer.Option(help="How many cases a law is tried on.")] = Profile.default,

@@ -38,6 +38,8 @@ Task = tuple[str, int, int]
 """Component, first seed, seeds."""
 SEEDS = 50
 """Seeds a block: back ends that compile by shape share what they compiled among them."""
+FEW = 5
+"""Seeds a block where a sample is spread over many."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class Plan:
 
     Args:
         implementation: a built-in adapter, a module or a file.
-        seeds: every component is judged on seeds 0 to ``seeds`` − 1; None: as many as ``cases`` or ``minutes`` allow.
+        seeds: every component is judged on seeds 0 to ``seeds`` − 1; None: as many as ``cases`` or ``minutes`` allow. With
+            one of these, a sample that is spread over components and seeds alike.
         cases: no further block is begun when so many law-cases have been judged.
         minutes: no further block is begun after so long.
         threads: torch's threads a worker.
@@ -112,12 +115,12 @@ class Soaked:
     def summary(self) -> str:
         """One line."""
         components = {block.component for block in self.blocks if block.cases}
-        seeds = max((block.first + block.seeds for block in self.blocks), default=0)
+        seeds = {seed for block in self.blocks for seed in range(block.first, block.first + block.seeds)}
         cases, cpu = sum(b.cases for b in self.blocks), sum(b.cpu for b in self.blocks)
         expected = sum(b.expected for b in self.blocks)
         worst = max((block.worst for block in self.blocks), default=0.0)
         return (
-            f"{len(components)} components, up to {seeds} seeds, {cases} law-cases in {cpu:.0f} CPU s "
+            f"{len(components)} components, {len(seeds)} seeds, {cases} law-cases in {cpu:.0f} CPU s "
             f"({expected} of them of recorded findings), worst share {worst:.3g}, alarms: {len(self.alarms)}"
         )
 
@@ -274,10 +277,15 @@ def _components(plan: Plan) -> list[str]:
 
 
 def _tasks(plan: Plan, names: list[str], finished: set[tuple[str, int]]) -> Iterator[Task]:
-    """(component, first seed, seeds) not judged yet; all components on the first seeds before any on the next."""
-    for first in count(0, SEEDS) if plan.seeds is None else range(0, plan.seeds, SEEDS):
-        last = first + SEEDS if plan.seeds is None else min(first + SEEDS, plan.seeds)
-        for name in names:
+    """(component, first seed, seeds) not judged yet; all components before any has another turn."""
+    sampled = plan.seeds is not None and (plan.cases is not None or plan.minutes is not None)
+    size = FEW if sampled else SEEDS
+    blocks = None if plan.seeds is None else -(-plan.seeds // size)
+    for turn in count() if blocks is None else range(blocks):
+        for place, name in enumerate(names):
+            # In a sample, neighbours are on other seeds in the same turn.
+            first = size * ((turn + place) % blocks if sampled and blocks else turn)
+            last = first + size if plan.seeds is None else min(first + size, plan.seeds)
             left = [seed for seed in range(first, last) if (name, seed) not in finished]
             if left:
                 yield name, left[0], last - left[0]

@@ -13,7 +13,7 @@ from lawbook.fixtures.implementation import Implementation
 from lawbook.reference.activations import relu
 from lawbook.spec_tests import load
 from lawbook.tools.refusal import Refusal
-from lawbook.tools.soak import Plan, Worker, judged, run, soak
+from lawbook.tools.soak import Plan, Worker, _tasks, judged, run, soak
 
 
 def wrong_on_some_seeds(x):
@@ -98,6 +98,25 @@ def test_no_block_is_begun_beyond_the_cases_asked_for(tmp_path):
     soaked = soak(Plan("reference", components=("relu",), cases=1, profile="quick"), None, 1, console())
     assert soaked.stopped == "cases"
     assert len(soaked.blocks) == 1
+
+
+def test_a_sample_is_spread_over_components_and_seeds():
+    names = [f"component {i}" for i in range(40)]
+    tasks = list(_tasks(Plan("reference", seeds=100, cases=1), names, set()))
+    judged_on = [(name, seed) for name, first, seeds in tasks for seed in range(first, first + seeds)]
+    assert sorted(judged_on) == sorted((name, seed) for name in names for seed in range(100))
+    for turn in range(20):
+        part = tasks[40 * turn : 40 * (turn + 1)]
+        assert {name for name, _, _ in part} == set(names)
+        assert {first for _, first, _ in part} == set(range(0, 100, 5))
+
+
+def test_what_a_sample_has_judged_is_not_judged_again():
+    plan = Plan("reference", seeds=7, cases=1)
+    first = list(_tasks(plan, ["relu", "tanh"], set()))
+    assert first == [("relu", 0, 5), ("tanh", 5, 2), ("relu", 5, 2), ("tanh", 0, 5)]
+    finished = {("relu", seed) for seed in range(5)}
+    assert list(_tasks(plan, ["relu", "tanh"], finished)) == first[1:]
 
 
 @pytest.mark.parametrize(
