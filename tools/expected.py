@@ -1,8 +1,17 @@
 """Expected failures: known deviations of an implementation, each with its reason."""
 
+from __future__ import annotations
+
 import tomllib
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lawbook.spec_tests.running import LawResult
+
+SOMETIMES = "sometimes: "
+"""Before the reason of a deviation that not every seed meets."""
 
 
 class BadExpected(Exception):
@@ -26,6 +35,23 @@ def shipped(implementation: str) -> dict[str, dict[str, str]]:
     if "/" in implementation or not file.is_file():
         return {}
     return _checked(tomllib.loads(file.read_text(encoding="utf-8")), f"{implementation}/expected.toml")
+
+
+def weigh(result: LawResult, reason: str | None, strict: bool) -> None:
+    """A known deviation is an expected failure; where it was found, one that is gone is reported too.
+
+    Args:
+        result: what became of the law; changed.
+        reason: why it is expected to fail, if it is.
+        strict: whether this is where deviations are recorded: in float32.
+    """
+    if reason is None:
+        return
+    if result.outcome in ("fail", "error"):
+        result.outcome, result.reason = "expected_failure", reason
+    elif result.outcome == "pass" and strict and not reason.startswith(SOMETIMES):
+        result.outcome = "fail"
+        result.reason = result.text = f"expected to fail ({reason}), but it holds: take it off the expected failures"
 
 
 def _checked(table: dict[str, object], path: str) -> dict[str, dict[str, str]]:

@@ -15,11 +15,8 @@ from lawbook.spec_tests.devices import device
 from lawbook.spec_tests.failures import number
 from lawbook.spec_tests.running import LawResult, Settings, run_law
 from lawbook.tools import containment, plugin
-from lawbook.tools.expected import BadExpected, shipped
+from lawbook.tools.expected import BadExpected, shipped, weigh
 from lawbook.tools.refusal import Refusal, require_known
-
-SOMETIMES = "sometimes: "
-"""A deviation that not every seed meets is not strict."""
 
 AUTHORITIES = ("torch", "jax", "numpy", "transformers")
 """Who says the truth when the reference is on trial, in this order."""
@@ -159,7 +156,8 @@ class LawbookSession:
             finally:
                 if self._watchdog:
                     self._watchdog.rest()
-        self._weigh(result, spec.name, law)
+        reason = self._expected.get(spec.name, {}).get(law)
+        weigh(result, reason, strict=self.settings.dtype == torch.float32)
         self._last = {**mark, **_as_json(result)}
         self._tell(result)
 
@@ -174,19 +172,6 @@ class LawbookSession:
         """The law judged last, once."""
         last, self._last = self._last, None
         return last
-
-    def _weigh(self, result: LawResult, component: str, law: str) -> None:
-        """A known deviation is an expected failure; one that is gone is reported too."""
-        reason = self._expected.get(component, {}).get(law)
-        if reason is None:
-            return
-        if result.outcome in ("fail", "error"):
-            result.outcome, result.reason = "expected_failure", reason
-        elif result.outcome == "pass" and not reason.startswith(SOMETIMES):
-            result.outcome = "fail"
-            result.reason = result.text = (
-                f"expected to fail ({reason}), but it holds: take it off the expected failures"
-            )
 
     def _tell(self, result: LawResult) -> None:
         if result.outcome in ("not_provided", "not_applicable", "not_run"):

@@ -3,8 +3,8 @@
 import itertools
 import math
 
+import scipy
 import torch
-from scipy import stats
 
 from lawbook.spec_tests.chance import ALARM
 from lawbook.spec_tests.spec import Batch, require
@@ -71,12 +71,13 @@ def check_even(values, what):
     distance between the sample's share below a point and the point has a law of its own (scipy.stats.kstwo). Limits are
     quantiles at ALARM.
     """
-    repeated, most = len(values) - len(values.unique()), int(stats.binom.isf(ALARM, len(values), len(values) / 2**20))
+    repeated = len(values) - len(values.unique())
+    most = int(scipy.stats.binom.isf(ALARM, len(values), len(values) / 2**20))
     require(
         repeated <= most, f"{what}: {repeated} of {len(values)} values are repeated, chance allows {most}: too coarse"
     )
-    distance = float(stats.kstest(values.numpy(), "uniform").statistic)
-    limit = float(stats.kstwo.isf(ALARM, len(values)))
+    distance = float(scipy.stats.kstest(values.numpy(), "uniform").statistic)
+    limit = float(scipy.stats.kstwo.isf(ALARM, len(values)))
     require(
         distance <= limit,
         f"{what}: the share of values below a point is {distance:.3f} off somewhere, chance allows {limit:.3f} "
@@ -99,7 +100,7 @@ def check_pairs(table, what):
 def check_shares(counts, what):
     """Require that outcomes of equal chances came up equally often: each count is binomial, with quantiles at ALARM / 2."""
     total = sum(counts)
-    low, high = (int(end) for end in stats.binom.ppf((ALARM / 2, 1 - ALARM / 2), total, 1 / len(counts)))
+    low, high = (int(end) for end in scipy.stats.binom.ppf((ALARM / 2, 1 - ALARM / 2), total, 1 / len(counts)))
     require(
         low <= min(counts) and max(counts) <= high,
         f"{what}: of {total} draws the outcomes came up {counts} times, chance allows {low} to {high}",

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import scipy
 import torch
 
 from lawbook.fixtures.cases import augmentation as domains
@@ -17,7 +18,6 @@ from lawbook.spec_tests.test_augmentation.laws import (
     check_even,
     check_pairs,
     check_shares,
-    stats,
 )
 
 DRAWS = 800
@@ -135,7 +135,7 @@ class TestRandomResizedCropParams(Spec):
         arguments = {"height": 1000, "width": 1000, "scale": (0.5, 1.0), "ratio": (0.5, 2.0)}
         found = sum(tuple(region) == (0, 0, 1000, 1000) for region in drawn(impl, arguments))
         chance = (1 - (1 - math.log(2)) / math.log(2)) ** ATTEMPTS
-        limit = int(stats.binom.isf(ALARM, DRAWS, chance))
+        limit = int(scipy.stats.binom.isf(ALARM, DRAWS, chance))
         require(found <= limit, f"{found} of {DRAWS} regions are the whole image, chance allows {limit}")
 
     def test_published_bounds_of_note_004(self, impl):

@@ -2,8 +2,8 @@
 
 import math
 
+import scipy
 import torch
-from scipy import stats
 
 from lawbook.fixtures.cases import bert as domains
 from lawbook.fixtures.published import bert as published
@@ -27,7 +27,7 @@ def ordinary(vocab, mask, special):
 
 def between(count, total, chance, what, alarm=ALARM):
     """Require that a binomial count lies between its quantiles."""
-    low, high = (int(end) for end in stats.binom.ppf((alarm / 2, 1 - alarm / 2), total, chance))
+    low, high = (int(end) for end in scipy.stats.binom.ppf((alarm / 2, 1 - alarm / 2), total, chance))
     require(
         low <= count <= high,
         f"{what}: {count / total:.4f}, expected {chance:.4f}; chance allows {low / total:.4f} to {high / total:.4f}",
@@ -143,7 +143,8 @@ class TestMaskTokens(Spec):
         # True tokens are uniform over the words too, so that what differs from them is.
         counts = torch.bincount(drawn, minlength=VOCAB)[words].double()
         expected = len(drawn) / ORDINARY
-        found, limit = float(((counts - expected) ** 2 / expected).sum()), float(stats.chi2.isf(ALARM, ORDINARY - 1))
+        found = float(((counts - expected) ** 2 / expected).sum())
+        limit = float(scipy.stats.chi2.isf(ALARM, ORDINARY - 1))
         require(found <= limit, f"drawn tokens are not equally likely: χ² is {found:.1f}, chance allows {limit:.1f}")
 
     def test_every_position_is_equally_likely(self, impl):
@@ -152,7 +153,7 @@ class TestMaskTokens(Spec):
         total = round(published.SHARE * MANY)
         require(len(positions) == total, f"{len(positions)} positions are chosen, expected {total}")
         quarter = MANY // 4
-        low, high = stats.hypergeom.ppf((ALARM / 8, 1 - ALARM / 8), MANY, quarter, total)
+        low, high = scipy.stats.hypergeom.ppf((ALARM / 8, 1 - ALARM / 8), MANY, quarter, total)
         for k, found in enumerate(torch.bincount(positions // quarter, minlength=4).tolist()):
             require(low <= found <= high, f"quarter {k} has {found} chosen; chance allows {int(low)} to {int(high)}")
         # Disjoint pairs of neighbours are negatively associated, for which Hoeffding's inequality holds.

@@ -8,8 +8,8 @@ import math
 from functools import cache
 from itertools import permutations
 
+import scipy
 import torch
-from scipy import stats
 
 from lawbook.spec_tests.chance import ALARM
 from lawbook.spec_tests.spec import require
@@ -75,7 +75,7 @@ def check_scattered(order, what):
 
 @cache
 def _between(n, wanted, drawn):
-    low, high = stats.hypergeom.ppf((ALARM / 50, 1 - ALARM / 50), n, wanted, drawn)
+    low, high = scipy.stats.hypergeom.ppf((ALARM / 50, 1 - ALARM / 50), n, wanted, drawn)
     return int(low), int(high)
 
 
@@ -85,7 +85,7 @@ def check_every_order(draw, what, seeds=600):
     Orders of different seeds are independent, so each comes up a binomial number of times with the chance 1/6.
     """
     found = [tuple(draw(seed).tolist()) for seed in range(seeds)]
-    low, high = stats.binom.ppf((ALARM / 12, 1 - ALARM / 12), seeds, 1 / 6)
+    low, high = scipy.stats.binom.ppf((ALARM / 12, 1 - ALARM / 12), seeds, 1 / 6)
     for order in permutations(range(3)):
         count = found.count(order)
         require(

@@ -7,8 +7,8 @@ follow from the binomial distribution and from Hoeffding's inequality; none was 
 
 import math
 
+import scipy
 import torch
-from scipy import stats
 
 from lawbook.fixtures.published import generalization as published
 from lawbook.spec_tests.chance import ALARM, SEEDS, check_unrelated
@@ -53,7 +53,7 @@ def check_choices(kept, p, what):
     within [−1, 1] and have the mean 0, so that they can be held to ``check_unrelated``.
     """
     count, found = kept.numel(), int(kept.sum())
-    low, high = (int(end) for end in stats.binom.ppf((ALARM / 2, 1 - ALARM / 2), count, 1 - p))
+    low, high = (int(end) for end in scipy.stats.binom.ppf((ALARM / 2, 1 - ALARM / 2), count, 1 - p))
     require(
         low <= found <= high,
         f"{what}: {1 - found / count:.4f} are dropped, expected {p}; chance allows "

@@ -7,8 +7,8 @@ the distributions; no figure was chosen by looking at what implementations do.
 
 import math
 
+import scipy
 import torch
-from scipy import special, stats
 
 from lawbook.reference import initialization
 from lawbook.spec_tests.chance import ALARM, SEEDS, check_unrelated
@@ -40,8 +40,8 @@ def check_distribution(values, distribution, what):
     """
     x = sequence(values)
     require(bool(torch.isfinite(x).all()), f"{what}: a value is not finite")
-    distance = float(stats.kstest(x.numpy(), distribution.cdf).statistic)
-    limit = float(stats.kstwo.isf(ALARM, len(x)))
+    distance = float(scipy.stats.kstest(x.numpy(), distribution.cdf).statistic)
+    limit = float(scipy.stats.kstwo.isf(ALARM, len(x)))
     require(
         distance <= limit,
         f"{what}: the share of values below a point is {distance:.4f} off somewhere, chance allows {limit:.4f} "
@@ -62,7 +62,7 @@ def check_second_moment(values, distribution, what):
     found = float(centred.square().mean())
     low, high = distribution.support()
     if math.isinf(high):
-        lower, upper = (float(stats.chi2.ppf(ALARM / 2, count)), float(stats.chi2.isf(ALARM / 2, count)))
+        lower, upper = (float(scipy.stats.chi2.ppf(ALARM / 2, count)), float(scipy.stats.chi2.isf(ALARM / 2, count)))
         lower, upper = variance * lower / count, variance * upper / count
     else:
         reach = ((high - low) / 2) ** 2 * math.sqrt(math.log(2 / ALARM) / (2 * count))
@@ -103,7 +103,7 @@ def check_fineness(values, what):
     count = 2000
     x = sequence(values)[:count]
     repeated = count - len(torch.unique(x))
-    limit = int(stats.binom.isf(ALARM, count, count / 2**20))
+    limit = int(scipy.stats.binom.isf(ALARM, count, count / 2**20))
     require(repeated <= limit, f"{what}: {repeated} of {count} values are repeated, chance allows {limit}: too coarse")
 
 
@@ -118,14 +118,14 @@ def check_sample(values, distribution, what):
 
 def uniform(bound):
     """U[−bound, bound]."""
-    return stats.uniform(-bound, 2 * bound)
+    return scipy.stats.uniform(-bound, 2 * bound)
 
 
 def normal(std, truncated=False):
     """N(0, std²), or its truncated form of the same variance."""
     if not truncated:
-        return stats.norm(0, std)
-    return stats.truncnorm(-2, 2, scale=std / stats.truncnorm.std(-2, 2))
+        return scipy.stats.norm(0, std)
+    return scipy.stats.truncnorm(-2, 2, scale=std / scipy.stats.truncnorm.std(-2, 2))
 
 
 def _figures(x, distribution):
@@ -305,15 +305,15 @@ def ratio_limits(width, depth, samples, rectified=False):
 
     def moment(s):
         if not rectified:
-            return s * math.log(2 / width) + special.gammaln(width / 2 + s) - special.gammaln(width / 2)
+            return s * math.log(2 / width) + scipy.special.gammaln(width / 2 + s) - scipy.special.gammaln(width / 2)
         kept = torch.arange(max(1, width // 4), width + 1).double().numpy()
-        chance = stats.binom.logpmf(kept, width, 0.5)
-        return special.logsumexp(
-            chance + s * math.log(4 / width) + special.gammaln(kept / 2 + s) - special.gammaln(kept / 2)
+        chance = scipy.stats.binom.logpmf(kept, width, 0.5)
+        return scipy.special.logsumexp(
+            chance + s * math.log(4 / width) + scipy.special.gammaln(kept / 2 + s) - scipy.special.gammaln(kept / 2)
         )
 
     if rectified:
-        few = depth * samples * float(stats.binom.cdf(width // 4, width, 0.5))
+        few = depth * samples * float(scipy.stats.binom.cdf(width // 4, width, 0.5))
         if few > ALARM / 4:
             raise ValueError(f"width is {width}, too few units for a bound")
     powers = [1 + k / 4 for k in range(200)]

@@ -1,7 +1,7 @@
 """Constants, the identity, normal and uniform numbers."""
 
+import scipy
 import torch
-from scipy import stats
 
 from lawbook.fixtures.cases import initialization as domains
 from lawbook.fixtures.published import initialization as published
@@ -114,18 +114,18 @@ class TestInitNormal(DtypeLaws, Spec):
     plenty = {"shape": (50, 40), "mean": 2.0, "std": 3.0}
 
     def distribution(self, mean=0.0, std=1.0, **_):
-        return stats.norm(mean, std)
+        return scipy.stats.norm(mean, std)
 
     def test_has_the_normal_distribution(self, impl):
         """1e5 numbers about any mean: distribution, variance, independence and fineness."""
         for seed, (mean, std) in zip(SEEDS, ((0.0, 1.0), (-3.0, 0.5)), strict=True):
             found = impl.call(shape=(400, 250), mean=mean, std=std, seed=seed)
-            check_sample(found, stats.norm(mean, std), f"mean = {mean}, std = {std}")
+            check_sample(found, scipy.stats.norm(mean, std), f"mean = {mean}, std = {std}")
 
     def test_float64_is_normal_too(self, impl):
         """1e5 numbers in float64, none of which is rounded to float32."""
         found = impl.call(shape=(100_000,), mean=1.0, std=2.0, seed=SEEDS[0], dtype="float64")
-        check_sample(found, stats.norm(1, 2), "float64")
+        check_sample(found, scipy.stats.norm(1, 2), "float64")
         require(not torch.equal(found.float().double(), found), "every value is a float32 number")
 
     def test_no_deviation_gives_the_mean(self, impl, case):
@@ -136,7 +136,7 @@ class TestInitNormal(DtypeLaws, Spec):
     def test_published_deviation_of_note_001(self, impl):
         """normal_(weight, mean=0, std=0.01) has the standard deviation, not the variance, 0.01."""
         found = impl.call(shape=(400, 250), mean=0.0, std=published.NOTE_001_STD, seed=SEEDS[1])
-        check_sample(found, stats.norm(0, published.NOTE_001_STD), "std = 0.01")
+        check_sample(found, scipy.stats.norm(0, published.NOTE_001_STD), "std = 0.01")
 
 
 class TestInitUniform(DtypeLaws, Spec):
@@ -158,18 +158,18 @@ class TestInitUniform(DtypeLaws, Spec):
     plenty = {"shape": (50, 40), "low": 2.0, "high": 5.0}
 
     def distribution(self, low=0.0, high=1.0, **_):
-        return stats.uniform(low, high - low)
+        return scipy.stats.uniform(low, high - low)
 
     def test_has_the_uniform_distribution(self, impl):
         """1e5 numbers of any interval: distribution, variance, ends, independence and fineness."""
         for seed, (low, high) in zip(SEEDS, ((0.0, 1.0), (-3.0, 0.5)), strict=True):
             found = impl.call(shape=(400, 250), low=low, high=high, seed=seed)
-            check_sample(found, stats.uniform(low, high - low), f"low = {low}, high = {high}")
+            check_sample(found, scipy.stats.uniform(low, high - low), f"low = {low}, high = {high}")
 
     def test_float64_is_uniform_too(self, impl):
         """1e5 numbers in float64, none of which is rounded to float32."""
         found = impl.call(shape=(100_000,), low=1.0, high=2.5, seed=SEEDS[0], dtype="float64")
-        check_sample(found, stats.uniform(1, 1.5), "float64")
+        check_sample(found, scipy.stats.uniform(1, 1.5), "float64")
         require(not torch.equal(found.float().double(), found), "every value is a float32 number")
 
     def test_comes_close_to_its_ends(self, impl):
@@ -194,4 +194,4 @@ class TestInitUniform(DtypeLaws, Spec):
         """uniform_(weight, −1, 1) has the variance 1/3."""
         low, high = published.NOTE_001_INTERVAL
         found = impl.call(shape=(400, 250), low=low, high=high, seed=SEEDS[1])
-        check_sample(found, stats.uniform(low, high - low), "low = -1, high = 1")
+        check_sample(found, scipy.stats.uniform(low, high - low), "low = -1, high = 1")

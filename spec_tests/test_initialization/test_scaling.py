@@ -2,7 +2,7 @@
 
 import math
 
-from scipy import stats
+import scipy
 
 from lawbook.fixtures.cases import initialization as domains
 from lawbook.fixtures.published import initialization as published
@@ -237,7 +237,7 @@ class TestLinearDefaultInit(DtypeLaws, Spec):
     many = {"out_features": 1000, "in_features": 100}
 
     def distribution(self, in_features, **_):
-        law = stats.uniform(-1 / math.sqrt(in_features), 2 / math.sqrt(in_features))
+        law = scipy.stats.uniform(-1 / math.sqrt(in_features), 2 / math.sqrt(in_features))
         return law, law
 
     def test_weight_has_the_uniform_distribution(self, impl):

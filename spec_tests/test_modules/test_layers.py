@@ -1,7 +1,7 @@
 """Laws of layers without windows."""
 
+import scipy
 import torch
-from scipy import stats
 from torch import ones, zeros
 
 from lawbook.fixtures.cases import modules as domains
@@ -363,7 +363,7 @@ class TestLazyLinear(Spec):
         x = torch.zeros(1, 400)
         for seed in SEEDS:
             found = impl.call(batches=[x], out_features=250, seed=seed)
-            check_sample(found["weight"], stats.uniform(-1 / 20, 2 / 20), "the weight")
+            check_sample(found["weight"], scipy.stats.uniform(-1 / 20, 2 / 20), "the weight")
         found = impl.call(batches=[torch.zeros(1, 4)], out_features=3000, seed=SEEDS[0])
         for name in ("weight", "bias"):
-            check_sample(found[name], stats.uniform(-1 / 2, 1), f"the {name} of four inputs")
+            check_sample(found[name], scipy.stats.uniform(-1 / 2, 1), f"the {name} of four inputs")

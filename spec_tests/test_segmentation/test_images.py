@@ -3,8 +3,8 @@
 from collections import Counter
 from typing import Any
 
+import scipy
 import torch
-from scipy import stats
 from torch import tensor, zeros
 
 from lawbook.fixtures.cases import segmentation as domains
@@ -115,7 +115,7 @@ class TestCropPair(Spec):
         image = numbered(3, 4)
         crops = (impl.call(feature=image, label=image, height=2, width=2, seed=seed)[0] for seed in range(seeds))
         found = Counter(divmod(int(crop.flatten()[0]), 1000) for crop in crops)
-        low, high = stats.binom.ppf((ALARM / 12, 1 - ALARM / 12), seeds, 1 / len(places))
+        low, high = scipy.stats.binom.ppf((ALARM / 12, 1 - ALARM / 12), seeds, 1 / len(places))
         for place in places:
             require(
                 low <= found[place] <= high,

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 from itertools import product
 
+import scipy
 import torch
-from scipy import stats
 
 from lawbook.fixtures.cases import sequences as domains
 from lawbook.fixtures.cases.sequences import last
@@ -271,12 +271,13 @@ class TestSineSeries(Spec):
         """What 1e5 numbers differ from the sine by is normal with the stated deviation, and independent, for two seeds."""
         for seed, std in zip(SEEDS, (3.0, published.NOTE_004_NOISE), strict=True):
             noise = impl.call(T=100_000, noise_std=std, seed=seed).double() - self._sine(100_000)
-            check_sample(noise, stats.norm(0, std), f"noise of {std}, seed {seed}")
+            check_sample(noise, scipy.stats.norm(0, std), f"noise of {std}, seed {seed}")
 
     def test_noise_has_tails(self, impl):
         """Of 1e5 numbers as many lie beyond 3.1 deviations, on either side, as of a normal distribution."""
         noise = impl.call(T=100_000, noise_std=3.0, seed=SEEDS[0]).double() - self._sine(100_000)
-        low, high = (int(end) for end in stats.binom.ppf((ALARM / 4, 1 - ALARM / 4), len(noise), stats.norm.sf(3.1)))
+        beyond = scipy.stats.norm.sf(3.1)
+        low, high = (int(end) for end in scipy.stats.binom.ppf((ALARM / 4, 1 - ALARM / 4), len(noise), beyond))
         for side in (-1, 1):
             count = int((side * noise > 3.1 * 3.0).sum())
             require(low <= count <= high, f"{count} numbers lie beyond 3.1 deviations; chance allows {low} to {high}")

@@ -7,8 +7,8 @@ the distributions; no figure was chosen by looking at what implementations do.
 
 import math
 
+import scipy
 import torch
-from scipy import stats
 
 from lawbook.spec_tests.chance import ALARM, SEEDS
 from lawbook.spec_tests.spec import require
@@ -39,7 +39,8 @@ class WholeSeedLaws(SeedLaws):
 def check_shares(counts, chances, total, what):
     """Require that each count lies between the quantiles, at ALARM / 2, of a binomial variable of ``total`` trials."""
     for count, (name, chance) in zip(counts, chances.items(), strict=True):
-        low, high = float(stats.binom.ppf(ALARM / 2, total, chance)), float(stats.binom.isf(ALARM / 2, total, chance))
+        low = float(scipy.stats.binom.ppf(ALARM / 2, total, chance))
+        high = float(scipy.stats.binom.isf(ALARM / 2, total, chance))
         require(
             low <= count <= high,
             f"{what}: {count} of {total} {name}, expected {total * chance:.0f}; chance allows {low:.0f} to {high:.0f}",
@@ -59,7 +60,8 @@ def check_equally_likely(values, low, high, what):
     require(least >= low and most < high, f"{what}: values from {least} to {most}, expected {low} to {high - 1}")
     counts = torch.bincount(x - low, minlength=high - low).double()
     expected = len(x) / (high - low)
-    found, limit = float(((counts - expected) ** 2 / expected).sum()), float(stats.chi2.isf(ALARM, high - low - 1))
+    found = float(((counts - expected) ** 2 / expected).sum())
+    limit = float(scipy.stats.chi2.isf(ALARM, high - low - 1))
     worst = int((counts - expected).abs().argmax())
     require(
         found <= limit,

@@ -1,7 +1,7 @@
 """Uniform, whole and normal random numbers, and permutations."""
 
+import scipy
 import torch
-from scipy import stats
 
 from lawbook.fixtures.cases.tensors import random as domains
 from lawbook.reference import tensors
@@ -40,12 +40,12 @@ class TestRand(SeedLaws, Spec):
     plenty = PLENTY
 
     def distribution(self, **_):
-        return stats.uniform()
+        return scipy.stats.uniform()
 
     def test_has_the_uniform_distribution(self, impl):
         """1e5 numbers: distribution, variance, independence and fineness, for two seeds."""
         for seed in SEEDS:
-            check_sample(impl.call(**MANY, seed=seed), stats.uniform(), f"seed = {seed}")
+            check_sample(impl.call(**MANY, seed=seed), scipy.stats.uniform(), f"seed = {seed}")
 
     def test_never_reaches_one(self, impl, case):
         """Every number is at least 0 and less than 1."""
@@ -80,7 +80,7 @@ class TestRandint(WholeSeedLaws, Spec):
     plenty = {"low": -5, "high": 2**20, "size": (50, 40)}
 
     def distribution(self, low, high, **_):
-        return stats.uniform(low - 0.5, high - low)
+        return scipy.stats.uniform(low - 0.5, high - low)
 
     def test_every_number_is_equally_likely(self, impl):
         """1e5 numbers from a few, about zero, above it and below it: both ends as often as the others."""
@@ -119,18 +119,18 @@ class TestRandn(SeedLaws, Spec):
     plenty = PLENTY
 
     def distribution(self, **_):
-        return stats.norm()
+        return scipy.stats.norm()
 
     def test_has_the_normal_distribution(self, impl):
         """1e5 numbers: distribution, variance, independence and fineness, for two seeds."""
         for seed in SEEDS:
-            check_sample(impl.call(**MANY, seed=seed), stats.norm(), f"seed = {seed}")
+            check_sample(impl.call(**MANY, seed=seed), scipy.stats.norm(), f"seed = {seed}")
 
     def test_large_numbers_are_as_rare_as_they_should(self, impl):
         """Of 1e6 numbers as many lie beyond one, two, three and four deviations, on either side, as should."""
         found = impl.call(size=(1000, 1000), seed=SEEDS[0])
         for side, name in ((found, "above"), (-found, "below −")):
-            chances = {f"lie {name} {k}".replace("− ", "−"): float(stats.norm.sf(k)) for k in (1, 2, 3, 4)}
+            chances = {f"lie {name} {k}".replace("− ", "−"): float(scipy.stats.norm.sf(k)) for k in (1, 2, 3, 4)}
             check_shares([int((side > k).sum()) for k in (1, 2, 3, 4)], chances, found.numel(), "tails")
 
     def test_is_always_finite(self, impl, case):
@@ -156,13 +156,13 @@ class TestNormal(SeedLaws, Spec):
     plenty = {"mean": 2.0, "std": 3.0, "size": (50, 40)}
 
     def distribution(self, mean, std, **_):
-        return stats.norm(mean, std)
+        return scipy.stats.norm(mean, std)
 
     def test_has_the_normal_distribution(self, impl):
         """1e5 numbers about any mean are mean + std · randn: distribution, variance, independence and fineness."""
         for seed, (mean, std) in enumerate(((0.0, 1.0), (-3.0, 0.5), (10.0, 4.0)), start=SEEDS[0]):
             found = impl.call(mean=mean, std=std, **MANY, seed=seed)
-            check_sample(found, stats.norm(mean, std), f"mean = {mean}, std = {std}")
+            check_sample(found, scipy.stats.norm(mean, std), f"mean = {mean}, std = {std}")
 
     def test_no_deviation_gives_the_mean(self, impl, case):
         """With a deviation of 0 every number is the mean."""
@@ -171,8 +171,8 @@ class TestNormal(SeedLaws, Spec):
 
     def test_whole_means_and_deviations_too(self, impl):
         """mean = 0 and std = 1, as the note writes them, are 0.0 and 1.0."""
-        check_support(impl.call(mean=0, std=1, **PLENTY, seed=SEEDS[0]), stats.norm(), "mean = 0, std = 1")
-        check_sample(impl.call(mean=0, std=1, **MANY, seed=SEEDS[0]), stats.norm(), "mean = 0, std = 1")
+        check_support(impl.call(mean=0, std=1, **PLENTY, seed=SEEDS[0]), scipy.stats.norm(), "mean = 0, std = 1")
+        check_sample(impl.call(mean=0, std=1, **MANY, seed=SEEDS[0]), scipy.stats.norm(), "mean = 0, std = 1")
 
 
 class TestRandperm(WholeSeedLaws, Spec):
@@ -188,7 +188,7 @@ class TestRandperm(WholeSeedLaws, Spec):
     plenty = {"n": 2000}
 
     def distribution(self, n, **_):
-        return stats.uniform(-0.5, n)
+        return scipy.stats.uniform(-0.5, n)
 
     def test_same_stream_same_tensor(self, impl):
         """The permutation is not the reference's for this seed in reverse order.
@@ -231,7 +231,7 @@ class TestRandperm(WholeSeedLaws, Spec):
         """
         n = 100_000
         found = impl.call(n=n, seed=SEEDS[0])
-        law = stats.hypergeom(n, n // 4, n // 4)
+        law = scipy.stats.hypergeom(n, n // 4, n // 4)
         low, high = float(law.ppf(ALARM / 32)), float(law.isf(ALARM / 32))
         counts = torch.bincount(torch.arange(n) * 4 // n * 4 + found * 4 // n, minlength=16)
         worst = int((counts - n / 16).abs().argmax())

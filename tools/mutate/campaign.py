@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import random
 import select
@@ -91,6 +92,8 @@ def choose(plan: Plan) -> list[tuple[Mutant, list[str]]]:
 
 def run(plan: Plan, log: Path | None, console: Console) -> Campaign:
     """Judge every mutant of the plan; an interrupt ends the campaign with what is finished."""
+    # Laws about chance load it when they first look at it: here once, for all processes that are forked.
+    importlib.import_module("scipy.stats")
     chosen = choose(plan)
     excused = equivalents()
     done = _read(log) if log else {}

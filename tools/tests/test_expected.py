@@ -4,8 +4,7 @@ import pytest
 
 from lawbook.spec_tests import load
 from lawbook.spec_tests.running import LawResult
-from lawbook.tools.expected import BadExpected, read_expected, shipped
-from lawbook.tools.session import LawbookSession
+from lawbook.tools.expected import BadExpected, read_expected, shipped, weigh
 
 
 class TestFile:
@@ -54,11 +53,10 @@ class TestFile:
 
 
 class TestStrictness:
-    def weigh(self, outcome, reason="was that"):
-        session = LawbookSession.__new__(LawbookSession)
-        session._expected = {"softmax": {"global_state": "it seeds itself"}}
-        result = LawResult(outcome, reason=reason, text=reason)
-        session._weigh(result, "softmax", "global_state")
+    @staticmethod
+    def weigh(outcome, reason="it seeds itself", strict=True):
+        result = LawResult(outcome, reason="was that", text="was that")
+        weigh(result, reason, strict)
         return result
 
     @pytest.mark.parametrize("outcome", ["fail", "error"])
@@ -71,14 +69,18 @@ class TestStrictness:
         assert result.outcome == "fail"
         assert "expected to fail (it seeds itself), but it holds" in result.text
 
+    def test_one_that_is_met_sometimes_may_pass(self):
+        assert self.weigh("pass", "sometimes: it seeds itself").outcome == "pass"
+
+    def test_elsewhere_than_where_it_was_found_it_may_pass(self):
+        assert self.weigh("pass", strict=False).outcome == "pass"
+        assert self.weigh("fail", strict=False).outcome == "expected_failure"
+
     @pytest.mark.parametrize("outcome", ["crash", "timeout", "not_provided", "not_applicable", "not_run"])
     def test_a_crash_is_never_expected_and_what_was_not_judged_stays_so(self, outcome):
         assert self.weigh(outcome).outcome == outcome
 
-    def test_other_laws_are_left_alone(self):
-        session = LawbookSession.__new__(LawbookSession)
-        session._expected = {"softmax": {"global_state": "it seeds itself"}}
-        for component, law in (("softmax", "memory_layout"), ("lstm", "global_state")):
-            result = LawResult("fail")
-            session._weigh(result, component, law)
-            assert result.outcome == "fail"
+    @pytest.mark.parametrize("outcome", ["pass", "fail"])
+    def test_what_is_not_expected_is_left_alone(self, outcome):
+        result = self.weigh(outcome, None)
+        assert (result.outcome, result.reason) == (outcome, "was that")

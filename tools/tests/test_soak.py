@@ -35,6 +35,22 @@ def test_every_alarm_names_its_seed_and_law():
     assert not right.alarms
 
 
+@pytest.mark.parametrize(
+    ("reason", "dtype", "alarms"),
+    [
+        ("it is said to", "float32", ["samples_independent"]),
+        ("it is said to", "float64", []),
+        ("sometimes: it is said to", "float32", []),
+    ],
+)
+def test_a_finding_that_is_gone_is_an_alarm_in_the_dtype_it_was_found_in(monkeypatch, reason, dtype, alarms):
+    monkeypatch.setattr("lawbook.tools.soak.shipped", lambda name: {"relu": {"samples_independent": reason}})
+    plan = Plan("mine", seeds=1, profile="quick", dtype=dtype)
+    block = judged(load()["relu"], Implementation([{"relu": relu}], "mine"), plan, 0, 1)
+    assert [alarm["law"] for alarm in block.alarms] == alarms
+    assert all("expected to fail (it is said to), but it holds" in alarm["text"] for alarm in block.alarms)
+
+
 def test_a_soak_goes_on_where_it_stopped(tmp_path):
     log = tmp_path / "soak.jsonl"
     plan = Plan("reference", components=("relu",), seeds=2, profile="quick")
