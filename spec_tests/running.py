@@ -55,6 +55,11 @@ class Settings:
         """Cases a law."""
         return self.cases or PROFILES[self.profile]
 
+    @property
+    def finds_deviations(self) -> bool:
+        """Whether a recorded deviation must show: they are found in float32 with at least the default number of cases."""
+        return self.dtype == torch.float32 and self.count >= PROFILES["default"]
+
 
 @dataclass
 class LawResult:

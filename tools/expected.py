@@ -43,7 +43,7 @@ def weigh(result: LawResult, reason: str | None, strict: bool) -> None:
     Args:
         result: what became of the law; changed.
         reason: why it is expected to fail, if it is.
-        strict: whether this is where deviations are recorded: in float32.
+        strict: whether a deviation must show.
     """
     if reason is None:
         return
