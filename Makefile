@@ -6,6 +6,9 @@ IMPL ?= torch
 WORKERS ?= auto
 MUTANTS ?= 25
 
+# Without bytecode every process, workers included, would compile lawbook and what it loads anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: verdict test lint types imports teeth mutants clean
 
 $(READY): pyproject.toml constraints.txt
