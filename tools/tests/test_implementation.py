@@ -337,6 +337,18 @@ class TestVjp:
         for law in GRADIENTS:
             assert judge(SoftmaxSpec, law, found, cases=5).outcome == "pass", law
 
+    def test_compiled_programs_do_not_pile_up(self, monkeypatch):
+        """The system maps only so many of them into a process; then the next one ends it."""
+        jax = pytest.importorskip("jax")
+        from lawbook.fixtures.adapters import jax as jax_adapter
+
+        monkeypatch.setattr(jax_adapter, "KEPT", 3)
+        relu = implementations.load("jax").function("relu")
+        for n in range(1, 12):
+            x = np.linspace(-1, 1, n)
+            assert np.array_equal(relu(x=jax.numpy.asarray(x)), np.maximum(x, 0))
+            assert jax_adapter._compilations <= 3 + 2
+
     def test_one_that_raises_or_returns_nonsense_is_an_error(self):
         def broken(function, arguments, wrt, cotangents):
             raise NotImplementedError("no derivative")
