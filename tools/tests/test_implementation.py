@@ -344,10 +344,12 @@ class TestVjp:
 
         monkeypatch.setattr(jax_adapter, "KEPT", 3)
         relu = implementations.load("jax").function("relu")
+        counted = []
         for n in range(1, 12):
             x = np.linspace(-1, 1, n)
             assert np.array_equal(relu(x=jax.numpy.asarray(x)), np.maximum(x, 0))
-            assert jax_adapter._compilations <= 3 + 2
+            counted.append(jax_adapter._compilations)
+        assert 0 < max(counted) <= 3 + 2
 
     def test_one_that_raises_or_returns_nonsense_is_an_error(self):
         def broken(function, arguments, wrt, cotangents):
