@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MANY = 64
 """Tensors of more elements are shown in part."""
 
+LONG = 1_000
+"""Of a tuple or list whose text is longer the first parts are shown."""
+
 OPAQUE = 20_000
 """Tensors of more elements are not written into a verdict."""
 
@@ -188,8 +191,19 @@ def show(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {show(part)}" for key, part in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "(" + ", ".join(map(show, value)) + ("," if len(value) == 1 else "") + ")"
+        return _sequence([show(part) for part in value])
     return _number(value) if isinstance(value, float) else described(value)
+
+
+def _sequence(parts: list[str]) -> str:
+    """A tuple of what is shown of its parts: of a long one the first of them, and how many there are."""
+    shown, length = [], 0
+    for part in parts:
+        if shown and length + len(part) > LONG:
+            return f"({', '.join(shown)}, … {len(parts)} in all)"
+        shown.append(part)
+        length += len(part)
+    return "(" + ", ".join(shown) + ("," if len(parts) == 1 else "") + ")"
 
 
 def described(value: Any) -> str:

@@ -196,3 +196,9 @@ class TestText:
         assert " at 0x" not in result.text
         assert " at 0x" not in str(result.failure.as_json())
         assert " at 0x" not in show({"f": lambda: 0, "implementation": Implementation([{}], "x")})
+
+    def test_a_long_tuple_is_shown_in_part(self):
+        few, many = show((torch.zeros(2, 2),) * 2), show((torch.zeros(7, 7),) * 50)
+        assert few == "([[0., 0.], [0., 0.]], [[0., 0.], [0., 0.]])"
+        assert len(many) < 1_100
+        assert many.endswith(", … 50 in all)")
