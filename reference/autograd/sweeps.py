@@ -147,7 +147,8 @@ def reverse_cost(program: Program, shapes: Sequence[Sequence[int]]) -> dict[str,
         IndexError: an operand does not stand before the node that takes it.
 
     Conventions: what counts is operations of the program, as in the notes, not the library's own: an operation that a
-    library does in several steps is visited once. Operations that the value does not depend on are not visited.
+    library does in several steps is visited once. Operations that the value does not depend on are not visited, nor are
+    those it depends on by the condition of ``where`` alone, through which nothing is passed back.
 
     Source: note 004 (complexity of automatic differentiation); Baur and Strassen 1983.
     """

@@ -294,6 +294,12 @@ class TestReverseCost(Spec):
         found = impl.call(program=program, shapes=((2,),))["visits"]
         require(found == 10, f"{found} visits, expected 10")
 
+    def test_what_only_decides_costs_nothing(self, impl):
+        """Nothing goes back through the condition of ``where``: what it was computed from is not visited."""
+        program = (("tanh", (0,), ()), ("where", (1, 0, 0), ()))
+        found = impl.call(program=program, shapes=((2,),))["visits"]
+        require(found == 1, f"{found} visits, expected 1")
+
 
 class TestForwardCost(Spec):
     component = autograd.forward_cost
