@@ -197,7 +197,8 @@ def show(value: Any) -> str:
 
 def _sequence(parts: list[str]) -> str:
     """A tuple of what is shown of its parts: of a long one the first of them, and how many there are."""
-    shown, length = [], 0
+    shown: list[str] = []
+    length = 0
     for part in parts:
         if shown and length + len(part) > LONG:
             return f"({', '.join(shown)}, … {len(parts)} in all)"
