@@ -233,6 +233,8 @@ class TestClosedFormSolution(Spec):
     edges = (
         {"X": torch.tensor([[2.0]]), "y": torch.tensor([3.0])},
         {"X": torch.tensor([[1.0], [2.0]]), "y": torch.tensor([[3.0, 1.0], [0.5, 2.0]])},
+        # Columns at right angles and of one length: all singular values are equal.
+        {"X": torch.tensor([[2.0, 0.0], [0.0, 2.0], [0.0, 0.0]]), "y": torch.tensor([1.0, 3.0, -1.0])},
     )
     invalid = (
         Invalid(ValueError, "labels for fewer samples", X=ones(3, 2), y=ones(2)),
