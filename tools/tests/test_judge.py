@@ -350,6 +350,28 @@ class TestRandomRounding:
         assert 1e-6 < abs(float(forwards[0]) / (3000 * wide) - 1) < 1e-3
         assert whole.shape == ()
 
+    def test_lucky_running_sums_are_tried_again_with_other_roundings(self):
+        """Of these deviations from their mean both running sums, forwards and backwards, lose a third of what others lose."""
+        case = case_of(noise(714, seed=162))
+
+        def evaluate(at):
+            return ((at.x - at.x.mean()) * 0.7).sum()
+
+        lucky = []
+        for backwards in (False, True):
+            with SequentialSums(backwards):
+                lucky.append(abs(float(evaluate(case.to(torch.float64)))))
+        assert max(lucky) < 6e-6
+        assert float(spread(evaluate, case, evaluate(case.to(torch.float64)))(2)[0]) > 1.2e-5
+
+    def test_sums_term_by_term_of_float64_are_of_float64(self):
+        x = noise(714, seed=162)
+        for backwards in (False, True):
+            with SequentialSums(backwards, torch.float64):
+                total, product = x.sum(), x @ x
+            assert abs(float(total - x.sum())) < 1e-12
+            assert abs(float(product - (x * x).sum())) < 1e-11
+
     def test_sums_term_by_term_keep_the_shapes(self):
         x = noise(2, 3, 4)
         for arguments in ((), (1,), ((0, 2),), ((-1, 0), True)):
