@@ -162,12 +162,12 @@ def _many_roundings(found: Spreads, evaluate: Evaluate, case: Case, true: list[A
         _widen(found, _rounded(evaluate, case, 2 + k, dtype), true, dtype)
     wide = case.to(torch.float64)
     for backwards in (False, True):
-        with SequentialSums(backwards, dtype):
+        with SequentialSums(backwards):
             there = _attempt(evaluate, wide)
         _widen(found, there, true, dtype)
         # Where a running sum cancels, what its roundings leave is a matter of luck: of terms a little different other roundings.
         for k in range(RUNNING_SUMS):
-            with RandomRounding(dtype, case.seed + k), SequentialSums(backwards, dtype):
+            with RandomRounding(dtype, case.seed + k), SequentialSums(backwards):
                 there = _attempt(evaluate, wide)
             _widen(found, there, true, dtype)
 
