@@ -111,6 +111,7 @@ Yardstick = Callable[[int], Spreads]
 MORE_ROUNDINGS = 14
 OTHER_ROUNDINGS = 4
 RUNNING_SUMS = 4
+"""So many times each way: what cancels in a running sum is a matter of luck, and of terms rounded otherwise something else is left."""
 HOPELESS = 1e4
 """No more roundings are tried for a result so many times beyond the allowed error and beyond the last place of the largest
 value: they never widen the yardstick so far."""
@@ -165,7 +166,6 @@ def _many_roundings(found: Spreads, evaluate: Evaluate, case: Case, true: list[A
         with SequentialSums(backwards):
             there = _attempt(evaluate, wide)
         _widen(found, there, true, dtype)
-        # Where a running sum cancels, what its roundings leave is a matter of luck: of terms a little different other roundings.
         for k in range(RUNNING_SUMS):
             with RandomRounding(dtype, case.seed + k), SequentialSums(backwards):
                 there = _attempt(evaluate, wide)

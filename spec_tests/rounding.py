@@ -185,8 +185,10 @@ class SequentialSums(Watching):
 
     def _product(self, a: Tensor, b: Tensor) -> Tensor:
         a_vector, b_vector = a.ndim == 1, b.ndim == 1
-        a_terms, b_terms = a.float(), b.float()
-        left, right = a_terms.unsqueeze(0) if a_vector else a_terms, b_terms.unsqueeze(1) if b_vector else b_terms
+        left, right = (
+            a.float().unsqueeze(0) if a_vector else a.float(),
+            b.float().unsqueeze(1) if b_vector else b.float(),
+        )
         total = left.new_zeros(*left.shape[:-1], right.shape[-1])
         steps = range(left.shape[-1])
         for k in reversed(steps) if self._backwards else steps:
