@@ -111,7 +111,7 @@ Yardstick = Callable[[int], Spreads]
 MORE_ROUNDINGS = 14
 OTHER_ROUNDINGS = 4
 RUNNING_SUMS = 4
-"""So many times each way: what cancels in a running sum is a matter of luck, and of terms rounded otherwise something else is left."""
+"""So many times each way: what is left where a running sum cancels is a matter of luck, and another of terms rounded otherwise."""
 HOPELESS = 1e4
 """No more roundings are tried for a result so many times beyond the allowed error and beyond the last place of the largest
 value: they never widen the yardstick so far."""
