@@ -13,7 +13,7 @@ and the *yardstick* what rounding alone may do to this case: the largest, over t
 
 and, before a result that is close to passing is rejected, fourteen times more, and
 
-    |reference with every sum taken term by term in float32 − truth|,    forwards and backwards.
+    |reference with every sum taken term by term − truth|,    forwards and backwards, in float32 (float64 for float64).
 
 Flushing numbers below the dtype's smallest normal one to zero is legal, in between as well as at the end: that number counts
 as one more unit. (Once, not eight times, in float16, where it is as large as 6e-5 and no library flushes.)
@@ -111,7 +111,7 @@ Yardstick = Callable[[int], Spreads]
 MORE_ROUNDINGS = 14
 OTHER_ROUNDINGS = 4
 RUNNING_SUMS = 4
-"""So many times each way: what is left where a running sum cancels is a matter of luck, and another of terms rounded otherwise."""
+"""So many times each way: what is left where a running sum cancels is luck, and another of terms rounded otherwise."""
 HOPELESS = 1e4
 """No more roundings are tried for a result so many times beyond the allowed error and beyond the last place of the largest
 value: they never widen the yardstick so far."""
@@ -163,11 +163,11 @@ def _many_roundings(found: Spreads, evaluate: Evaluate, case: Case, true: list[A
         _widen(found, _rounded(evaluate, case, 2 + k, dtype), true, dtype)
     wide = case.to(torch.float64)
     for backwards in (False, True):
-        with SequentialSums(backwards):
+        with SequentialSums(backwards, dtype):
             there = _attempt(evaluate, wide)
         _widen(found, there, true, dtype)
         for k in range(RUNNING_SUMS):
-            with RandomRounding(dtype, case.seed + k), SequentialSums(backwards):
+            with RandomRounding(dtype, case.seed + k), SequentialSums(backwards, dtype):
                 there = _attempt(evaluate, wide)
             _widen(found, there, true, dtype)
 

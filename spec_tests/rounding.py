@@ -150,12 +150,14 @@ class RandomRounding(Watching):
 class SequentialSums(Watching):
     """Takes every sum and every matrix product one term after the other in float32, the whole computation being in float64.
 
-    Where terms are alike, the roundings of a running sum all go one way, which rounding at random hardly ever shows.
+    Where terms are alike, the roundings of a running sum all go one way, which rounding at random hardly ever shows. What is
+    judged in float64 is added up in float64.
     """
 
-    def __init__(self, backwards: bool):
+    def __init__(self, backwards: bool, dtype: torch.dtype = torch.float32):
         super().__init__()
         self._backwards = backwards
+        self._dtype = torch.float64 if dtype == torch.float64 else torch.float32
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result, name = function(*args, **(kwargs or {})), function.overloadpacket.__name__
@@ -179,16 +181,14 @@ class SequentialSums(Watching):
         if x.numel() == 0 or not axes:
             return x.sum(axes) if axes else x.clone()
         kept = [axis for axis in range(x.ndim) if axis not in axes]
-        terms = x.permute(*kept, *axes).reshape(shape.numel(), -1).float().numpy()
+        terms = x.permute(*kept, *axes).reshape(shape.numel(), -1).to(self._dtype).numpy()
         terms = terms[:, ::-1] if self._backwards else terms
         return torch.from_numpy(np.cumsum(terms, axis=1)[:, -1].copy()).to(x.dtype).reshape(shape)
 
     def _product(self, a: Tensor, b: Tensor) -> Tensor:
         a_vector, b_vector = a.ndim == 1, b.ndim == 1
-        left, right = (
-            a.float().unsqueeze(0) if a_vector else a.float(),
-            b.float().unsqueeze(1) if b_vector else b.float(),
-        )
+        a_terms, b_terms = a.to(self._dtype), b.to(self._dtype)
+        left, right = a_terms.unsqueeze(0) if a_vector else a_terms, b_terms.unsqueeze(1) if b_vector else b_terms
         total = left.new_zeros(*left.shape[:-1], right.shape[-1])
         steps = range(left.shape[-1])
         for k in reversed(steps) if self._backwards else steps:

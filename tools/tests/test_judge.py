@@ -364,6 +364,14 @@ class TestRandomRounding:
         assert max(lucky) < 6e-6
         assert float(spread(evaluate, case, evaluate(case.to(torch.float64)))(2)[0]) > 1.2e-5
 
+    def test_sums_term_by_term_of_float64_are_of_float64(self):
+        x = noise(714, seed=162)
+        for backwards in (False, True):
+            with SequentialSums(backwards, torch.float64):
+                total, product = x.sum(), x @ x
+            assert abs(float(total - x.sum())) < 1e-12
+            assert abs(float(product - (x * x).sum())) < 1e-11
+
     def test_sums_term_by_term_keep_the_shapes(self):
         x = noise(2, 3, 4)
         for arguments in ((), (1,), ((0, 2),), ((-1, 0), True)):
