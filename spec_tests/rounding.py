@@ -41,6 +41,7 @@ ROUNDING = frozenset(
         "sum",
         "mean",
         "var",
+        "var_mean",
         "std",
         "mm",
         "bmm",
