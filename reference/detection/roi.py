@@ -76,7 +76,7 @@ def bilinear_sample(image: Tensor, x: Tensor, y: Tensor, outside: str = "zeros")
 
     Args:
         image: (C, H, W), floating, H and W at least 1.
-        x: columns, any shape, floating, finite.
+        x: columns, any shape, floating, finite; read as they are, also where they are finer than the image's dtype.
         y: rows, the shape of ``x``.
         outside: ``"zeros"`` or ``"border"``.
 

@@ -175,7 +175,9 @@ class TestCollate(Spec):
             require(len(part) == len(case.samples), f"field {k} has {len(part)} rows, expected {len(case.samples)}")
             for row, sample in zip(part, case.samples, strict=True):
                 value = sample[k]
-                pairs.append((row, torch.as_tensor(value, dtype=None if isinstance(value, torch.Tensor) else row.dtype)))
+                pairs.append(
+                    (row, torch.as_tensor(value, dtype=None if isinstance(value, torch.Tensor) else row.dtype))
+                )
         return pairs
 
     def test_one_field_is_of_one_kind(self, impl):

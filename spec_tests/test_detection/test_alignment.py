@@ -88,6 +88,17 @@ class TestBilinearSample(Spec):
         larger = torch.nn.functional.pad(case.image, (3, 3, 3, 3))
         return impl(case, outside="zeros"), impl(case, image=larger, x=case.x + 3, y=case.y + 3, outside="border")
 
+    def test_places_may_be_finer_than_the_image(self, impl: Trial) -> None:
+        """A float16 image is read at places of float32: 2049.25 lies between two elements, though float16 has no such number."""
+        if self.lacks_dtype(impl, torch.float16):
+            return
+        image = (torch.arange(2100) % 2).to(torch.float16).view(1, 1, -1)
+        x = torch.tensor([2048.25, 2049.25, 2050.5, 2051.0])
+        expected = torch.tensor([[0.25, 0.75, 0.5, 1.0]])
+        found = impl.call(image=image, x=x, y=torch.zeros_like(x), outside="border")
+        far = (found.float() - expected).abs() > 2**-8
+        require(not far.any(), f"at x = {x.tolist()} the image of 0, 1, 0, 1, … is {found.tolist()}", expected=expected)
+
     def test_far_outside(self, impl: Trial, case: Case) -> Any:
         """However far outside, the value is 0 by "zeros" and the corner's by "border"."""
         far = torch.full_like(case.x, -1e6)
