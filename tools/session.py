@@ -157,7 +157,7 @@ class LawbookSession:
                 if self._watchdog:
                     self._watchdog.rest()
         reason = self._expected.get(spec.name, {}).get(law)
-        weigh(result, reason, self.settings.finds_deviations)
+        weigh(result, reason, self.settings.finds_deviations, self.settings.dtype)
         self._last = {**mark, **_as_json(result)}
         self._tell(result)
 

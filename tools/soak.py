@@ -142,7 +142,7 @@ def judged(spec: type[Spec], implementation: Implementation, plan: Plan, first: 
         settings = Settings(profile=plan.profile, seed=seed, dtype=getattr(torch, plan.dtype))
         for law in spec.law_names():
             result = run_law(spec, law, implementation, settings)
-            weigh(result, known.get(law), settings.finds_deviations and not plan.flush)
+            weigh(result, known.get(law), settings.finds_deviations and not plan.flush, settings.dtype)
             block.cases += result.cases
             if result.outcome == "expected_failure":
                 block.expected += result.cases

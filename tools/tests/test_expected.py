@@ -1,6 +1,7 @@
 """Expected failures are read strictly and held strictly."""
 
 import pytest
+import torch
 
 from lawbook.spec_tests import load
 from lawbook.spec_tests.running import LawResult
@@ -54,9 +55,9 @@ class TestFile:
 
 class TestStrictness:
     @staticmethod
-    def weigh(outcome, reason="it seeds itself", strict=True):
+    def weigh(outcome, reason="it seeds itself", strict=True, dtype=torch.float32):
         result = LawResult(outcome, reason="was that", text="was that")
-        weigh(result, reason, strict)
+        weigh(result, reason, strict, dtype)
         return result
 
     @pytest.mark.parametrize("outcome", ["fail", "error"])
@@ -68,6 +69,12 @@ class TestStrictness:
         result = self.weigh("pass")
         assert result.outcome == "fail"
         assert "expected to fail (it seeds itself), but it holds" in result.text
+
+    def test_one_of_float64_is_held_in_other_dtypes(self):
+        reason = "in float64: its sixth is a float32"
+        for dtype, outcome in ((torch.float64, "expected_failure"), (torch.float32, "fail"), (torch.float16, "fail")):
+            assert self.weigh("fail", reason, dtype=dtype).outcome == outcome
+            assert self.weigh("pass", reason, strict=dtype == torch.float32, dtype=dtype).outcome == "pass"
 
     def test_one_that_is_met_sometimes_may_pass(self):
         assert self.weigh("pass", "sometimes: it seeds itself").outcome == "pass"
