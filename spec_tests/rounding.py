@@ -121,13 +121,15 @@ class Watching(TorchDispatchMode):
 
 
 class RandomRounding(Watching):
-    """Rounds every result up or down at random, by up to half a unit in the last place of ``dtype``."""
+    """Rounds every result up or down at random, by up to half a unit in the last place of ``dtype``, a whole one of float64."""
 
     def __init__(self, dtype: torch.dtype, seed: int):
         super().__init__()
         self._half = torch.finfo(dtype).eps / 2
+        self._whole = dtype == torch.float64
         self._generator = torch.Generator().manual_seed(seed)
         self._just_half = torch.tensor(0.5, dtype=torch.float64)
+        self._infinity = torch.tensor(torch.inf, dtype=torch.float64)
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = function.overloadpacket.__name__
@@ -143,8 +145,12 @@ class RandomRounding(Watching):
     def _rounded(self, x: Tensor) -> Tensor:
         if not x.is_floating_point() or x.numel() == 0:
             return x
-        # Between half and all of the largest rounding either way: equal amounts would cancel again in products and quotients.
         amount = torch.rand(x.shape, generator=self._generator, dtype=x.dtype).sub_(0.5)
+        if self._whole:
+            # Less than a unit of float64 would be rounded away right here.
+            moved = torch.nextafter(x, torch.copysign(self._infinity, amount))
+            return torch.where((x == 0) | ~torch.isfinite(x), x, moved)
+        # Between half and all of the largest rounding either way: equal amounts would cancel again in products and quotients.
         return x * amount.add_(torch.copysign(self._just_half, amount)).mul_(self._half).add_(1)
 
 

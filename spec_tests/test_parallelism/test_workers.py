@@ -139,6 +139,7 @@ class TestDataParallelGradient(Spec):
     invalid = (
         Invalid(ValueError, "labels of five of six samples", loss_fn=linear_loss, params=PARAMS, X=X, y=Y[:5], n=2),
         Invalid(ValueError, "no sample", loss_fn=linear_loss, params=PARAMS, X=X[:0], y=Y[:0], n=2),
+        Invalid(ValueError, "a number in place of labels", loss_fn=linear_loss, params=PARAMS, X=X[:1], y=Y[0], n=1),
         Invalid(ValueError, "no worker", loss_fn=linear_loss, params=PARAMS, X=X, y=Y, n=0),
         Invalid(
             ValueError, "one weight for six samples", loss_fn=linear_loss, params=PARAMS, X=X, y=Y, n=2, weights=Y[1:2]
@@ -220,6 +221,14 @@ class TestSynchronousSgd(Spec):
             loss_fn=linear_loss,
             params=PARAMS,
             batches=[[(X, Y)], [(X, Y[:5])]],
+            lr=0.1,
+        ),
+        Invalid(
+            ValueError,
+            "a step without a sample",
+            loss_fn=linear_loss,
+            params=PARAMS,
+            batches=[[(X, Y), (X[:0], Y[:0])], [(X, Y), (X[:0], Y[:0])]],
             lr=0.1,
         ),
         Invalid(ValueError, "a negative rate", loss_fn=linear_loss, params=PARAMS, batches=[[(X, Y)]], lr=-0.1),

@@ -304,6 +304,15 @@ class TestRandomRounding:
         assert 0.99 < float(share.max()) < 1.01
         assert 400 < int((y > 3).sum()) < 600, "up and down about equally often"
 
+    def test_in_float64_it_is_a_whole_unit(self):
+        x = torch.full((1000,), 3.0, dtype=torch.float64)
+        with RandomRounding(torch.float64, 1):
+            y = x * 3
+        assert set((y - 9).tolist()) == {2.0**-49, -(2.0**-49)}
+        unmoved = torch.tensor([0.0, torch.inf, -torch.inf], dtype=torch.float64)
+        with RandomRounding(torch.float64, 1):
+            assert torch.equal(unmoved * 2, unmoved)
+
     def test_moving_selecting_and_comparing_are_not(self):
         x = noise(4, 5)
         with RandomRounding(torch.float32, 1):
