@@ -123,7 +123,7 @@ def color_jitter_params(
 
 
 def _stream(seed: int) -> Generator:
-    return Generator().manual_seed(check_whole("seed", seed, 0))
+    return Generator().manual_seed(check_whole("seed", seed))
 
 
 def _between(generator: Generator, low: float, high: float) -> float:

@@ -119,7 +119,7 @@ def alexnet_init(
         The dict that ``alexnet`` takes; in float32 about 200 MB by default.
 
     Raises:
-        ValueError, TypeError: a size is no whole number of at least 1, ``seed`` none of at least 0.
+        ValueError, TypeError: a size is no whole number of at least 1, ``seed`` no whole number.
 
     Source: note 004, AlexNet; He et al. 2015, arXiv:1502.01852.
     """

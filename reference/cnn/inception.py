@@ -160,7 +160,7 @@ def googlenet_init(
         The dict that ``googlenet`` takes, 24 MB in float32.
 
     Raises:
-        ValueError, TypeError: a size is no whole number of at least 1, ``seed`` none of at least 0.
+        ValueError, TypeError: a size is no whole number of at least 1, ``seed`` no whole number.
 
     Source: note 004, GoogLeNet; He et al. 2015, arXiv:1502.01852.
     """

@@ -115,7 +115,7 @@ def check_dropout(p: float, seed: int | None, training: bool) -> None:
     if not 0 <= p < 1:
         raise ValueError(f"dropout is {p}, expected at least 0 and below 1")
     if seed is not None:
-        check_whole("seed", seed, 0)
+        check_whole("seed", seed)
     if training and p and seed is None:
         raise ValueError(f"seed is None, expected a whole number: training drops a share of {p}")
 
@@ -158,7 +158,7 @@ class Initial:
     """
 
     def __init__(self, seed: int, dtype: torch.dtype, device: str, rectified: bool = True):
-        self._generator = None if device == "meta" else Generator(device).manual_seed(check_whole("seed", seed, 0))
+        self._generator = None if device == "meta" else Generator(device).manual_seed(check_whole("seed", seed))
         self._kind: dict[str, Any] = {"dtype": dtype, "device": device}
         self._rectified = rectified
 

@@ -122,7 +122,7 @@ def lenet_init(
         The dict that ``lenet`` takes, 61,706 numbers.
 
     Raises:
-        ValueError, TypeError: ``seed`` is no whole number of at least 0, or a size no whole number of at least 1.
+        ValueError, TypeError: ``seed`` is no whole number, or a size no whole number of at least 1.
 
     Source: note 004, LeNet (``train_ch6``).
     """

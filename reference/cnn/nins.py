@@ -141,7 +141,7 @@ def nin_init(
         The list that ``nin`` takes, 8 MB in float32.
 
     Raises:
-        ValueError, TypeError: a size is no whole number of at least 1, ``seed`` none of at least 0.
+        ValueError, TypeError: a size is no whole number of at least 1, ``seed`` no whole number.
 
     Source: note 004, NiN; He et al. 2015, arXiv:1502.01852.
     """

@@ -117,7 +117,7 @@ def residual_block_init(
         The dict that ``residual_block`` takes.
 
     Raises:
-        ValueError, TypeError: a size is no whole number of at least 1, ``seed`` none of at least 0, or another ``kind``.
+        ValueError, TypeError: a size is no whole number of at least 1, ``seed`` no whole number, or another ``kind``.
 
     Source: note 004, ResNet; He et al. 2015, arXiv:1502.01852.
     """

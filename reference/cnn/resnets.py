@@ -234,7 +234,7 @@ def _init_of(name: str) -> Init:
         The dict that ``{name}`` takes, {MEGABYTES[name]} MB in float32 by default.
 
     Raises:
-        ValueError, TypeError: a size is no whole number of at least 1, ``seed`` none of at least 0.
+        ValueError, TypeError: a size is no whole number of at least 1, ``seed`` no whole number.
 
     Source: note 004, ResNet; He et al. 2015, arXiv:1502.01852.
     """

@@ -154,7 +154,7 @@ def vgg_init(
         The dict that ``vgg`` takes; in float32 about 515 MB by default, 575 MB for VGG-19 with 3 channels and 1000 classes.
 
     Raises:
-        ValueError, TypeError: a size is no whole number of at least 1, ``seed`` none of at least 0, or ``size`` is too
+        ValueError, TypeError: a size is no whole number of at least 1, ``seed`` no whole number, or ``size`` is too
             small for so many blocks.
 
     Source: note 004, VGG; He et al. 2015, arXiv:1502.01852.

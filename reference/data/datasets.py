@@ -160,7 +160,7 @@ def image_folder_index(paths: Sequence[str]) -> tuple[list[str], dict[str, int],
 
 def stream(seed: int) -> torch.Generator:
     """A generator of its own: the global one is left as it is."""
-    return torch.Generator().manual_seed(check_whole("seed", seed, 0))
+    return torch.Generator().manual_seed(check_whole("seed", seed))
 
 
 def check_rows(name: str, tensors: Sequence[Tensor]) -> int:

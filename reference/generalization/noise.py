@@ -26,7 +26,7 @@ def dropout(x: Tensor, p: float = 0.5, *, seed: int, training: bool = True) -> T
         A new tensor, shape and dtype of ``x``.
 
     Raises:
-        ValueError: ``p`` is outside 0 … 1, or ``seed`` below 0.
+        ValueError: ``p`` is outside 0 … 1.
         TypeError: ``x`` is not floating, or ``seed`` not a whole number.
 
     Conventions: p is the share dropped (PyTorch, Keras, flax), where the paper's p is the share kept. The paper scales
@@ -54,7 +54,7 @@ def dropout2d(x: Tensor, p: float = 0.5, *, seed: int, training: bool = True) ->
         A new tensor, shape and dtype of ``x``.
 
     Raises:
-        ValueError: ``x`` has not four axes, ``p`` is outside 0 … 1, or ``seed`` below 0.
+        ValueError: ``x`` has not four axes, or ``p`` is outside 0 … 1.
         TypeError: ``x`` is not floating, or ``seed`` not a whole number.
 
     Conventions: channels are the second axis, as in PyTorch; Keras' SpatialDropout2D has them last by default.
@@ -79,7 +79,7 @@ def dropout3d(x: Tensor, p: float = 0.5, *, seed: int, training: bool = True) ->
         A new tensor, shape and dtype of ``x``.
 
     Raises:
-        ValueError: ``x`` has not five axes, ``p`` is outside 0 … 1, or ``seed`` below 0.
+        ValueError: ``x`` has not five axes, or ``p`` is outside 0 … 1.
         TypeError: ``x`` is not floating, or ``seed`` not a whole number.
 
     Conventions: as in ``dropout2d``.
@@ -128,7 +128,7 @@ def apply_dropout_mask(x: Tensor, mask: Tensor, p: float) -> Tensor:
 def _dropped(x: Tensor, p: float, seed: int, training: bool, choices: Sequence[int]) -> Tensor:
     """Dropout that decides once for every element of a tensor of shape ``choices``."""
     check_range("p", p, 0, 1)
-    seed = check_whole("seed", seed, 0)
+    seed = check_whole("seed", seed)
     if not training or p == 0:
         return x.clone()
     kept = torch.rand(tuple(choices), generator=Generator().manual_seed(seed), dtype=torch.float64) >= p

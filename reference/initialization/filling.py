@@ -161,7 +161,7 @@ def check_sizes(shape: Sequence[int]) -> tuple[int, ...]:
 
 def generator(seed: int) -> Generator:
     """A generator of its own, so that no other random numbers depend on it."""
-    return Generator().manual_seed(check_whole("seed", seed, 0))
+    return Generator().manual_seed(check_whole("seed", seed))
 
 
 def draw_uniform(sizes: tuple[int, ...], low: float, high: float, seed: int, dtype: torch.dtype) -> Tensor:

@@ -39,7 +39,7 @@ def crop_pair(feature: Tensor, label: Tensor, height: int, width: int, *, seed: 
     Source: note 004, semantic segmentation (voc_rand_crop).
     """
     height, width = check_whole("height", height, 1), check_whole("width", width, 1)
-    check_whole("seed", seed, 0)
+    check_whole("seed", seed)
     for name, image in (("feature", feature), ("label", label)):
         check_tensor(name, image)
         if image.ndim < 2 or image.shape[-2:] != feature.shape[-2:]:

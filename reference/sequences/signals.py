@@ -148,7 +148,7 @@ def sine_series(T: int, noise_std: float, seed: int) -> Tensor:
         (T,) float32.
 
     Raises:
-        ValueError: ``T``, ``noise_std`` or ``seed`` is negative.
+        ValueError: ``T`` or ``noise_std`` is negative.
         TypeError: ``T`` or ``seed`` is no whole number.
 
     Conventions: time begins with 1. The note's code takes the sine of 0.01 · T, the length, in place of the times. Which noise

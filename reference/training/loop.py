@@ -34,7 +34,7 @@ class Recipe:
 def check_run(epochs: int, seed: int) -> None:
     """Raise unless there is an epoch to run and a seed to begin with."""
     check_whole("epochs", epochs, 1)
-    check_whole("seed", seed, 0)
+    check_whole("seed", seed)
 
 
 def fit(
