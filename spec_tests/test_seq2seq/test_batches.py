@@ -60,6 +60,7 @@ class TestBuildArrays(Spec):
     invalid = (
         Invalid(ValueError, "an unknown token without <unk>", lines=[["z"]], vocab=_vocab(), num_steps=3),
         Invalid(ValueError, "a vocabulary without <eos>", lines=[["a"]], vocab={"<pad>": 1, "a": 4}, num_steps=3),
+        Invalid(ValueError, "no step", lines=[], vocab=_vocab(), num_steps=0),
         Invalid(ValueError, "a vocabulary without <pad>", lines=[["a"]], vocab={"<eos>": 1, "a": 4}, num_steps=3),
     )
     prerequisites = ("truncate_pad",)
