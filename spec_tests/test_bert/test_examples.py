@@ -104,6 +104,7 @@ class TestPadBertBatch(Spec):
         "nan_not_hidden": "no argument can hold nan",
         "accelerator_agrees": "examples are gathered where data is loaded",
     }
+    _PARTS = ("tokens", "segments", "positions", "labels")
     _example = dict(
         tokens=torch.tensor([1, 5, 2, 6]),
         segments=torch.tensor([0, 0, 0, 1]),
@@ -117,6 +118,11 @@ class TestPadBertBatch(Spec):
             examples=[{**_example, "positions": torch.zeros(0).long(), "labels": torch.zeros(0).long()}],
             max_len=5,
             pad=3,
+        ),
+        dict(
+            examples=[{**{part: torch.zeros(0).long() for part in _PARTS}, "is_next": False}],
+            max_len=0,
+            pad=0,
         ),
     )
     invalid = (

@@ -44,8 +44,8 @@ class TestMaskTokens(Spec):
     invalid = (
         Invalid(IndexError, "a token beyond the vocabulary", **{**_good, "tokens": torch.tensor([0, 5, 9])}),
         Invalid(IndexError, "a candidate beyond the tokens", **{**_good, "candidates": torch.tensor([1, 5])}),
-        Invalid(IndexError, "a negative token", **{**_good, "tokens": torch.tensor([0, 5, -3])}),
-        Invalid(IndexError, "a negative candidate", **{**_good, "candidates": torch.tensor([1, -2])}),
+        Invalid(IndexError, "a negative token", **{**_good, "tokens": torch.tensor([0, 5, -1])}),
+        Invalid(IndexError, "a negative candidate", **{**_good, "candidates": torch.tensor([1, -1])}),
         Invalid(ValueError, "fewer than no tokens to choose", **{**_good, "num": -1}),
         Invalid(ValueError, "a vocabulary of special tokens", **{**_good, "vocab": 3, "tokens": torch.tensor([0])}),
         Invalid(TypeError, "tokens that are no integers", **{**_good, "tokens": ramp(5)}),

@@ -35,6 +35,9 @@ class TestBertEmbeddings(Spec):
         Invalid(IndexError, "a third segment", **{**_good, "segments": SEGMENTS + 1}),
         Invalid(IndexError, "a negative segment", **{**_good, "segments": SEGMENTS - 1}),
         Invalid(ValueError, "more tokens than positions", **{**_good, "params": embeddings(4, 6, 2)}),
+        Invalid(
+            ValueError, "tokens of three axes", **{**_good, "tokens": TOKENS[:, None], "segments": SEGMENTS[:, None]}
+        ),
         Invalid(TypeError, "tokens that are no integers", **{**_good, "tokens": ramp(2, 3)}),
         Invalid(ValueError, "tables of different widths", **{**_good, "params": {**_plain, "segment": ramp(2, 3)}}),
         Invalid(ValueError, "a missing table", **{**_good, "params": {"token": ramp(6, 4)}}),

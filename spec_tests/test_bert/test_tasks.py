@@ -165,6 +165,8 @@ class TestBertLoss(Spec):
         Invalid(IndexError, "a negative label", **{**_good, "mlm_labels": _good["mlm_labels"] - 3}),
         Invalid(IndexError, "a negative answer", **{**_good, "nsp_labels": torch.tensor([1, -1])}),
         Invalid(ValueError, "labels for another batch", **{**_good, "nsp_labels": torch.tensor([1])}),
+        Invalid(ValueError, "a negative weight", **{**_good, "mlm_weights": _good["mlm_weights"] - 0.5}),
+        Invalid(TypeError, "weights in whole numbers", **{**_good, "mlm_weights": _good["mlm_weights"].long()}),
         Invalid(ValueError, "weights for other predictions", **{**_good, "mlm_weights": torch.ones(2, 1)}),
         Invalid(TypeError, "labels that are no integers", **{**_good, "mlm_labels": ramp(2, 3)}),
     )

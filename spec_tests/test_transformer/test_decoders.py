@@ -187,6 +187,7 @@ class TestTransformerDecoder(MemoryLaws, Spec):
         Invalid(ValueError, "features that heads do not divide", **{**_good, "heads": 3}),
         Invalid(ValueError, "a memory of another size", **{**_good, "memory": ramp(2, 5, 6)}),
         Invalid(ValueError, "a cache of one block for two", **_good, cache=[ramp(2, 1, 4)]),
+        Invalid(ValueError, "caches of one step and of two", **_good, cache=[ramp(2, 1, 4), ramp(2, 2, 4)]),
         Invalid(ValueError, "no block", **{**_good, "params": {**_good["params"], "blocks": []}}),
         Invalid(ValueError, "a missing part", **{**_good, "params": {"embedding": ramp(6, 4)}}),
     )
