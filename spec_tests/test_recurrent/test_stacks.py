@@ -87,6 +87,11 @@ class TestRnnLanguageModel(Spec):
         Invalid(TypeError, "tokens that are no integers", **{**_good, "tokens": ramp(2, 3)}),
         Invalid(ValueError, "a state for another batch", **{**_good, "state": ramp(3, 3)}),
         Invalid(ValueError, "a missing output weight", **{**_good, "params": without(_good["params"], "W_hq")}),
+        Invalid(
+            ValueError,
+            "scores of five tokens for a vocabulary of four",
+            **{**_good, "params": {**_good["params"], "W_hq": ramp(3, 5), "b_q": ramp(5)}},
+        ),
     )
     prerequisites = ("rnn_cell",)
 
