@@ -106,7 +106,8 @@ class TestTrainBert(Trainer):
         return case.but(tokens=case.tokens.flip(0), lengths=case.lengths.flip(0))
 
     def least(self, case: Case) -> Case:
-        return case.but(tokens=case.tokens[:1], lengths=case.lengths[:1])
+        # Behind the token that begins a sentence stands a word.
+        return case.but(tokens=case.tokens[:1].roll(-1, 1), lengths=torch.ones_like(case.lengths[:1]))
 
     def test_gaps_are_filled_from_either_side(self, impl: Trial, case: Case) -> None:
         """The first word is found from those behind it, and the last one from those before it."""

@@ -104,7 +104,12 @@ class TestTrainSeq2seq(Trainer):
         return case.but(target=case.target.flip(0), target_lengths=case.target_lengths.flip(0))
 
     def least(self, case: Case) -> Case:
-        return case.but(**{name: x[:1] for name, x in case.arguments.items() if isinstance(x, Tensor)})
+        # A sequence of the end alone.
+        tokens = {name: torch.full_like(case[name][:1], PAD) for name in ("source", "target")}
+        for row in tokens.values():
+            row[:, 0] = EOS
+        lengths = {f"{name}_lengths": torch.ones(1, dtype=torch.int64) for name in tokens}
+        return case.but(**tokens, **lengths)
 
     def test_padding_plays_no_part(self, impl: Trial, case: Case) -> None:
         """What stands behind a source's length changes no answer, and behind a target's no training."""
