@@ -458,3 +458,13 @@ def test_dict_results_meet_key_by_key_in_gradients_too():
     for law in ("agrees_with_reference", "gradient_agrees", "nan_not_hidden", "repeated_calls_agree"):
         assert judge(of, law, backwards).outcome == "pass", law
     assert isinstance(implementation(both=both), Implementation)
+
+
+@pytest.mark.parametrize(
+    "x", [torch.arange(6.0).view(2, 3).T, torch.ones(0, 3), torch.tensor(2.0), torch.ones(1).expand(4)]
+)
+def test_copies_at_an_offset_lie_as_clones_do(monkeypatch, x):
+    monkeypatch.setattr(implementations, "clone_offset", 3)
+    found = implementations.copy(x)
+    assert torch.equal(found, x)
+    assert (found.stride(), found.storage_offset()) == (x.clone().stride(), 3)
