@@ -121,7 +121,7 @@ def layer_norm(
     Source: note 002 §6.2.1, note 004, transformer; Ba, Kiros and Hinton 2016, arXiv:1607.06450.
     """
     check_floating("x", x)
-    shape = tuple(check_whole("normalized_shape", size, 0) for size in normalized_shape)
+    shape = tuple(check_whole("normalized_shape", size) for size in normalized_shape)
     if not shape or tuple(x.shape[-len(shape) :]) != shape:
         raise ValueError(f"normalized_shape is {shape}, expected at least one trailing size of {tuple(x.shape)}")
     for name, parameter in (("gamma", gamma), ("beta", beta)):

@@ -29,7 +29,7 @@ def conv1d(
     ``groups`` consecutive blocks, and each block of outputs sees its own block of inputs only.
 
     Args:
-        x: (N, C, L), floating.
+        x: (N, C, L), floating, L at least 1; what no channels give is left open.
         weight: (O, C / groups, K), dtype of ``x``.
         bias: (O,), dtype of ``x``, or None.
         stride, dilation: a number or a 1-tuple, at least 1.
@@ -71,7 +71,7 @@ def conv2d(
     with x̂ and c′ as for ``conv1d``.
 
     Args:
-        x: (N, C, H, W), floating.
+        x: (N, C, H, W), floating, as for ``conv1d``.
         weight: (O, C / groups, K₁, K₂), dtype of ``x``.
         bias: (O,), dtype of ``x``, or None.
         stride, dilation: one number, or two (rows, columns), at least 1.
@@ -110,7 +110,7 @@ def conv3d(
     with i and a triples, and x̂ and c′ as for ``conv1d``.
 
     Args:
-        x: (N, C, D, H, W), floating.
+        x: (N, C, D, H, W), floating, as for ``conv1d``.
         weight: (O, C / groups, K₁, K₂, K₃), dtype of ``x``.
         bias: (O,), dtype of ``x``, or None.
         stride, dilation: one number, or three, at least 1.
@@ -224,8 +224,8 @@ def check_layer(axes: int, x: Tensor, weight: Tensor, bias: Tensor | None, group
             check_tensor(name, tensor)
             if tensor.dtype != x.dtype:
                 raise TypeError(f"{name} is {tensor.dtype}, expected the dtype of x, {x.dtype}")
-    if weight.ndim != axes + 2 or 0 in weight.shape[2:]:
-        raise ValueError(f"weight must have {axes + 2} axes and no empty kernel, got shape {tuple(weight.shape)}")
+    if weight.ndim != axes + 2:
+        raise ValueError(f"weight must have {axes + 2} axes, got shape {tuple(weight.shape)}")
     inputs = weight.shape[1] * groups if out_axis == 0 else weight.shape[0]
     outputs = weight.shape[0] if out_axis == 0 else weight.shape[1] * groups
     if x.shape[1] % groups or outputs % groups:

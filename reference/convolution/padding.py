@@ -71,7 +71,7 @@ def replication_pad1d(x: Tensor, padding: int | Sequence[int]) -> Tensor:
     A negative amount crops its end; the other end then still repeats the *input's* border element.
 
     Args:
-        x: (C, W) or (N, C, W), floating, W at least 1.
+        x: (C, W) or (N, C, W), floating, W at least 1; what no channels give is left open.
         padding: (left, right); one number stands for both.
 
     Returns:

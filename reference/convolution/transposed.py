@@ -27,7 +27,7 @@ def conv_transpose1d(
     bias. Padding therefore *removes* elements of the output.
 
     Args:
-        x: (N, C, L), floating.
+        x: (N, C, L), floating, L at least 1; what no channels give is left open.
         weight: (C, O / groups, K): inputs first, dtype of ``x``.
         bias: (O,), dtype of ``x``, or None.
         stride, dilation: a number or a 1-tuple, at least 1.
@@ -67,7 +67,7 @@ def conv_transpose2d(
             over c of o's group, s₁·i + d₁·a = u + p₁ and s₂·j + d₂·b = v + p₂
 
     Args:
-        x: (N, C, H, W), floating.
+        x: (N, C, H, W), floating, as for ``conv_transpose1d``.
         weight: (C, O / groups, K₁, K₂): inputs first, dtype of ``x``.
         bias: (O,), dtype of ``x``, or None.
         stride, dilation: one number, or two (rows, columns), at least 1.
@@ -106,7 +106,7 @@ def conv_transpose3d(
     with u, i and a triples.
 
     Args:
-        x: (N, C, D, H, W), floating.
+        x: (N, C, D, H, W), floating, as for ``conv_transpose1d``.
         weight: (C, O / groups, K₁, K₂, K₃): inputs first, dtype of ``x``.
         bias: (O,), dtype of ``x``, or None.
         stride, dilation: one number, or three, at least 1.

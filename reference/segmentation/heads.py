@@ -36,7 +36,7 @@ def bilinear_kernel(in_channels: int, out_channels: int, size: int) -> Tensor:
 
     Source: note 004, fully convolutional networks; Long, Shelhamer and Darrell 2015, arXiv:1411.4038.
     """
-    inputs, outputs = check_whole("in_channels", in_channels, 1), check_whole("out_channels", out_channels, 1)
+    inputs, outputs = check_whole("in_channels", in_channels, 1), check_whole("out_channels", out_channels)
     size = check_whole("size", size, 1)
     if inputs != outputs:
         raise ValueError(f"in_channels is {inputs} and out_channels {outputs}, expected equal numbers")

@@ -147,6 +147,7 @@ class TestAdjustContrast(StrengthLaws):
     extremes = domains.adjust_contrast_extremes
     invalid = (
         *ColorLaws.invalid,
+        Invalid(ValueError, "an image without rows", image=zeros(3, 0, 4), factor=0.5),
         Invalid(ValueError, "a middle that does not exist", image=zeros(3, 2, 4), factor=0.5, center="none"),
     )
 

@@ -31,8 +31,11 @@ def outside(arguments, **other):
         ("a region that begins above the image", {"top": -1, "height": 2}),
         ("a region that begins left of the image", {"left": -1, "width": 2}),
         ("a region without rows", {"height": 0}),
+        ("a region without columns", {"width": 0}),
         ("boxes of three numbers", {"boxes": zeros(2, 3)}),
+        ("boxes of three axes", {"boxes": zeros(2, 4, 1)}),
         ("a share above 1", {"boxes": zeros(2, 4), "min_visibility": 1.5}),
+        ("a share below 0", {"boxes": zeros(2, 4), "min_visibility": -0.5}),
     )
     return tuple(Invalid(ValueError, what, **{"image": image, **WHOLE, **other, **changes}) for what, changes in wrong)
 

@@ -96,6 +96,7 @@ class TestRotate(Spec):
     declines = NAN_OF_NO_WEIGHT
     invalid = (
         Invalid(ValueError, "an image of one axis", image=zeros(3), degrees=30),
+        Invalid(ValueError, "an image without rows", image=zeros(0, 4), degrees=30),
         Invalid(ValueError, "an angle that is not a number", image=zeros(3, 4), degrees=float("nan")),
         Invalid(
             ValueError, "an interpolation that does not exist", image=zeros(3, 4), degrees=30, interpolation="none"

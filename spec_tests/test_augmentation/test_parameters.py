@@ -38,6 +38,7 @@ class TestRandomResizedCropParams(Spec):
     declines = {**NO_TENSOR, **STOCHASTIC}
     invalid = (
         Invalid(ValueError, "an image without rows", height=0, width=3, seed=0),
+        Invalid(ValueError, "an image without columns", height=3, width=0, seed=0),
         Invalid(ValueError, "a share of 0", height=3, width=3, scale=(0.0, 1.0), seed=0),
         Invalid(ValueError, "bounds out of order", height=3, width=3, scale=(0.5, 0.1), seed=0),
         Invalid(ValueError, "more than the whole area", height=3, width=3, scale=(0.5, 1.5), seed=0),

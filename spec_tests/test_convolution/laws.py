@@ -55,9 +55,13 @@ def invalid_convolutions(axes: int) -> tuple[Invalid, ...]:
         Invalid(ValueError, "a bias of another length than the output channels", x=x, weight=weight, bias=zeros(5)),
         Invalid(ValueError, "padding 'same' with a stride above 1", x=x, weight=weight, padding="same", stride=2),
         Invalid(ValueError, "a negative padding", x=x, weight=weight, padding=-1),
+        Invalid(ValueError, "a negative border", x=x, weight=weight, padding=-1, padding_mode="replicate"),
         Invalid(ValueError, "a stride of 0", x=x, weight=weight, stride=0),
         Invalid(ValueError, "a dilation of 0", x=x, weight=weight, dilation=0),
         Invalid(ValueError, "an unknown padding mode", x=x, weight=weight, padding=1, padding_mode="mirror"),
+        Invalid(ValueError, "a mirror of the whole image", x=x, weight=weight, padding=5, padding_mode="reflect"),
+        Invalid(ValueError, "more than once around", x=x, weight=weight, padding=6, padding_mode="circular"),
+        Invalid(ValueError, "an image without places", x=x[:, :, :0], weight=weight, padding=2),
         Invalid(TypeError, "whole numbers for an image", x=x.long(), weight=weight),
     )
 

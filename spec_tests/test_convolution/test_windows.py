@@ -132,6 +132,12 @@ class TestFold(WindowLaws, Spec):
             ValueError, "rows that are no multiple of the kernel", x=zeros(1, 7, 6), output_size=(3, 4), kernel_size=2
         ),
         Invalid(ValueError, "a window larger than the image", x=zeros(1, 8, 1), output_size=(1, 4), kernel_size=2),
+        Invalid(
+            ValueError, "a wrong number of windows, no sample", x=zeros(0, 8, 5), output_size=(3, 4), kernel_size=2
+        ),
+        Invalid(
+            ValueError, "no multiple of the kernel, no sample", x=zeros(0, 7, 6), output_size=(3, 4), kernel_size=2
+        ),
     )
     edges = (
         {"x": ones(1, 4, 9), "output_size": (2, 2), "kernel_size": 2, "stride": 3, "padding": 3},
@@ -178,6 +184,7 @@ class TestConstantPad2d(Spec):
         Invalid(ValueError, "crops of more than the width", x=zeros(2, 3, 4), padding=(-3, -2, 0, 0), value=0.0),
         Invalid(ValueError, "crops of more than the height", x=zeros(2, 3, 4), padding=(0, 0, -2, -2), value=0.0),
         Invalid(ValueError, "a crop of more than the width", x=zeros(2, 3, 4), padding=(2, -5, 0, 0), value=0.0),
+        Invalid(ValueError, "a crop of more than the width, left", x=zeros(2, 3, 4), padding=(-5, 2, 0, 0), value=0.0),
     )
     edges = (
         {"x": ones(1, 1), "padding": (0, 0, 0, 0), "value": 2.0},
@@ -186,6 +193,7 @@ class TestConstantPad2d(Spec):
         {"x": ones(2, 2, 5), "padding": (-2, -2, 0, 0), "value": 2.0},
         {"x": ones(2, 5, 2), "padding": (0, 0, -2, -2), "value": 2.0},
         {"x": ones(2, 2, 3), "padding": (0, -3, 0, 1), "value": 2.0},
+        {"x": ones(2, 2, 3), "padding": (-3, 0, 1, 0), "value": 2.0},
     )
 
     def test_cropping_undoes_it(self, impl: Any, case: Any) -> Any:
@@ -223,6 +231,7 @@ class TestZeroPad2d(Spec):
         Invalid(ValueError, "crops of more than the width", x=zeros(2, 3, 4), padding=(-3, -2, 0, 0)),
         Invalid(ValueError, "crops of more than the height", x=zeros(2, 3, 4), padding=(0, 0, -2, -2)),
         Invalid(ValueError, "a crop of more than the width", x=zeros(2, 3, 4), padding=(2, -5, 0, 0)),
+        Invalid(ValueError, "a crop of more than the width, left", x=zeros(2, 3, 4), padding=(-5, 2, 0, 0)),
     )
     edges = (
         {"x": ones(1, 1), "padding": (0, 0, 0, 0)},
@@ -231,6 +240,7 @@ class TestZeroPad2d(Spec):
         {"x": ones(2, 2, 5), "padding": (-2, -2, 0, 0)},
         {"x": ones(2, 5, 2), "padding": (0, 0, -2, -2)},
         {"x": ones(2, 2, 3), "padding": (0, -3, 0, 1)},
+        {"x": ones(2, 2, 3), "padding": (-3, 0, 1, 0)},
     )
 
     def test_cropping_undoes_it(self, impl: Any, case: Any) -> Any:
@@ -262,11 +272,16 @@ class TestReplicationPad1d(Spec):
     invalid = (
         Invalid(ValueError, "a sequence without elements", x=zeros(2, 3, 0), padding=(1, 1)),
         Invalid(ValueError, "crops of more than the width", x=zeros(2, 3), padding=(-2, -2)),
+        Invalid(ValueError, "crops of the whole width", x=zeros(2, 3), padding=(-2, -1)),
+        Invalid(ValueError, "one axis", x=zeros(3), padding=(1, 1)),
+        Invalid(ValueError, "four axes", x=zeros(1, 2, 3, 4), padding=(1, 1)),
     )
     edges = (
         {"x": ones(1, 1), "padding": (0, 0)},
         {"x": ones(1, 2, 1), "padding": (2, 1)},
         {"x": ones(2, 3), "padding": 1},
+        {"x": zeros(0, 2, 3), "padding": 1},
+        {"x": ones(2, 3), "padding": (0, 4)},
     )
 
     def ends(self, case: Any) -> tuple[int, int]:

@@ -32,6 +32,7 @@ class TestBilinearSample(Spec):
         Invalid(ValueError, "places of nan", image=ones(1, 3, 4), x=torch.nan * ones(2), y=ones(2) / 4),
         Invalid(ValueError, "infinite places", image=ones(1, 3, 4), x=ones(2) / 4, y=-torch.inf * ones(2)),
         Invalid(ValueError, "an image without rows", image=ones(1, 0, 4), x=ones(2) / 4, y=ones(2) / 4),
+        Invalid(ValueError, "an image without rows, no place", image=ones(1, 0, 4), x=zeros(0), y=zeros(0)),
         Invalid(ValueError, "an unknown rule", image=ones(1, 3, 4), x=ones(2) / 4, y=ones(2) / 4, outside="wrap"),
         Invalid(TypeError, "whole places", image=ones(1, 3, 4), x=ones(2).long(), y=ones(2).long()),
     )
@@ -138,6 +139,8 @@ class TestRoiAlign(RoiLaws):
     prerequisites = ("bilinear_sample",)
     invalid = (
         *RoiLaws.invalid,
+        Invalid(ValueError, "no bins of two", features=ones(1, 2, 4, 5), rois=[BOX], output_size=0, sampling_ratio=2),
+        Invalid(ValueError, "−1 samples", features=ones(1, 2, 4, 5), rois=[BOX], output_size=2, sampling_ratio=-1),
         Invalid(ValueError, "−2 samples", features=ones(1, 2, 4, 5), rois=[BOX], output_size=2, sampling_ratio=-2),
         Invalid(ValueError, "an unknown mode", features=ones(1, 2, 4, 5), rois=[BOX], output_size=2, mode="sum"),
     )

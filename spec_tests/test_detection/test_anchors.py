@@ -25,6 +25,7 @@ class TestMultiboxPrior(OwnMemory, Spec):
     cases = domains.multibox_prior
     invalid = (
         Invalid(ValueError, "a map without rows", height=0, width=2, sizes=[0.5], ratios=[1.0]),
+        Invalid(ValueError, "a map without columns", height=2, width=0, sizes=[0.5], ratios=[1.0]),
         Invalid(ValueError, "no sizes", height=2, width=2, sizes=[], ratios=[1.0]),
         Invalid(ValueError, "no ratios", height=2, width=2, sizes=[0.5], ratios=[]),
         Invalid(ValueError, "a size of 0", height=2, width=2, sizes=[0.5, 0.0], ratios=[1.0]),
@@ -100,6 +101,7 @@ class TestAssignAnchors(Spec):
         Invalid(ValueError, "a single box without its axis", ground_truth=zeros(4), anchors=zeros(2, 4)),
         Invalid(ValueError, "anchors of 5 numbers", ground_truth=zeros(1, 4), anchors=zeros(2, 5)),
         Invalid(ValueError, "a threshold above 1", ground_truth=BOX, anchors=BOX, threshold=1.5),
+        Invalid(ValueError, "a threshold below 0", ground_truth=BOX, anchors=BOX, threshold=-0.5),
         Invalid(TypeError, "anchors of truth values", ground_truth=BOX, anchors=torch.ones(2, 4, dtype=torch.bool)),
     )
     edges = (

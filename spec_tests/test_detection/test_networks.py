@@ -229,12 +229,29 @@ class TestTinySsd(Network):
             **SHORT,
         ),
         Invalid(ValueError, "channels for three anchors", x=torch.ones(2, 1, 64, 64), params=network(count=3), **SHORT),
+        Invalid(ValueError, "background only", x=torch.ones(2, 1, 64, 64), params=network(classes=0), **SHORT),
+        Invalid(
+            ValueError,
+            "one anchor a pixel of four maps, two of the fifth",
+            x=torch.ones(2, 1, 64, 64),
+            params=network(count=1, classes=173),  # 86 pixels and 87 anchors: 86 · 174 scores can be dealt out to them.
+            sizes=[[0.2]] * 4 + [[0.2, 0.3]],
+            ratios=[[1.0]] * 5,
+        ),
     )
     edges = (
         {
             "x": torch.ones(1, 1, 64, 64),
             "params": network(),
             **SHORT,
+            "training": False,
+            "moving": {"base": [still(1)] * 3, "blocks": [still(1)] * 3},
+        },
+        {
+            "x": torch.ones(1, 1, 64, 64),
+            "params": network(count=1),
+            "sizes": [[0.2]] * 5,
+            "ratios": [[1.0]] * 5,
             "training": False,
             "moving": {"base": [still(1)] * 3, "blocks": [still(1)] * 3},
         },

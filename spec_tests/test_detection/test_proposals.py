@@ -93,6 +93,8 @@ class TestYoloDecode(Spec):
     invalid = (
         Invalid(ValueError, "boxes of 4 numbers", predictions=zeros(2, 2, 1, 4)),
         Invalid(ValueError, "a grid that is not square", predictions=zeros(2, 3, 1, 5)),
+        Invalid(ValueError, "a grid of one row", predictions=zeros(1, 3, 1, 5)),
+        Invalid(ValueError, "a grid without cells", predictions=zeros(0, 0, 1, 5)),
         Invalid(ValueError, "no axis of boxes", predictions=zeros(2, 2, 5)),
         Invalid(TypeError, "whole numbers", predictions=zeros(2, 2, 1, 5, dtype=torch.int64)),
     )
@@ -100,6 +102,7 @@ class TestYoloDecode(Spec):
         {"predictions": zeros(0, 2, 2, 3, 5)},
         {"predictions": ones(1, 1, 1, 5) / 4},
         {"predictions": zeros(2, 2, 0, 5)},
+        {"predictions": zeros(1, 2, 2, 0, 5)},
     )
     declines = {"extremes_stay_finite": "every number lies in [0, 1], both ends are among the cases"}
 
@@ -147,6 +150,7 @@ class TestFilterDetections(Spec):
         Invalid(ValueError, "detections of 5 numbers", detections=zeros(2, 5), threshold=0.5),
         Invalid(ValueError, "a batch of detections", detections=zeros(1, 2, 6), threshold=0.5),
         Invalid(ValueError, "a threshold above 1", detections=zeros(2, 6), threshold=2.0),
+        Invalid(ValueError, "a threshold below 0", detections=zeros(2, 6), threshold=-0.5),
         Invalid(TypeError, "whole numbers", detections=zeros(2, 6, dtype=torch.int64), threshold=0.5),
     )
     edges = (

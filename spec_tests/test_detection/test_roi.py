@@ -35,6 +35,7 @@ class RoiLaws(Spec):
     invalid: tuple[Invalid, ...] = (
         Invalid(ValueError, "no bins", features=ones(1, 2, 4, 5), rois=[BOX], output_size=0),
         Invalid(ValueError, "boxes of two images for one", features=ones(1, 2, 4, 5), rois=[BOX, BOX], output_size=2),
+        Invalid(ValueError, "boxes of one image for two", features=ones(2, 2, 4, 5), rois=[BOX], output_size=2),
         Invalid(ValueError, "boxes of three numbers", features=ones(1, 2, 4, 5), rois=[BOX[:, :3]], output_size=2),
         Invalid(
             ValueError, "a box that ends before it begins", features=ones(1, 2, 4, 5), rois=[BOX.flip(1)], output_size=2

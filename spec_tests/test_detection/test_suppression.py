@@ -148,6 +148,9 @@ class TestNms(Spec):
         require(got == [0, 3], f"{got} are kept")
 
 
+NO_IMAGE = {"class_probs": zeros(0, 2, 1), "offsets": zeros(0, 4), "anchors": SQUARE}
+
+
 class TestMultiboxDetection(Spec):
     component = detection.multibox_detection
     cases = domains.multibox_detection
@@ -166,6 +169,11 @@ class TestMultiboxDetection(Spec):
             offsets=zeros(1, 4),
             anchors=SQUARE,
             nms_threshold=1.5,
+        ),
+        *(
+            Invalid(ValueError, f"{name} of {value}", **NO_IMAGE, **{name: value})
+            for name in ("nms_threshold", "pos_threshold")
+            for value in (-0.5, 1.5)
         ),
     )
     edges = (

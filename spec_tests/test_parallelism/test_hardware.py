@@ -64,6 +64,7 @@ class TestSystolicMatmul(Spec):
         Invalid(ValueError, "a vector in place of a matrix", A=ONES, B=torch.ones(3), size=2),
         Invalid(ValueError, "a batch of matrices", A=torch.ones(2, 2, 3), B=torch.ones(3, 2), size=2),
         Invalid(ValueError, "an array without cells", A=ONES, B=torch.ones(3, 2), size=0),
+        Invalid(ValueError, "an array without cells, no row", A=ONES[:0], B=torch.ones(3, 2), size=0),
         Invalid(TypeError, "whole numbers in place of floating ones", A=ONES.long(), B=torch.ones(3, 2).long(), size=2),
     )
     edges = (
@@ -115,6 +116,7 @@ class TestCacheLinesTouched(Spec):
         Invalid(ValueError, "a negative size", shape=(3, -1), order="row"),
         Invalid(ValueError, "an order of no one", shape=(3, 4), order="diagonal"),
         Invalid(ValueError, "a line without bytes", shape=(3, 4), order="row", line_bytes=0),
+        Invalid(ValueError, "a line without bytes, no element", shape=(0,), order="row", line_bytes=0),
         Invalid(ValueError, "elements of no byte", shape=(3, 4), order="row", element_bytes=0),
         Invalid(
             ValueError, "elements that lie across lines", shape=(3, 4), order="row", line_bytes=64, element_bytes=12

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 
 from lawbook.fixtures.cases import parallelism as domains
-from lawbook.fixtures.cases.parallelism import Dying, Joined, bell, dense, linear_loss
+from lawbook.fixtures.cases.parallelism import Dying, Joined, bell, dense, linear_loss, scaled_loss
 from lawbook.fixtures.implementation import NotOffered, Raised, copy
 from lawbook.fixtures.tree import leaves
 from lawbook.reference import parallelism
@@ -138,6 +138,7 @@ class TestDataParallelGradient(Spec):
     prerequisites = ("split_batch", "all_reduce")
     invalid = (
         Invalid(ValueError, "labels of five of six samples", loss_fn=linear_loss, params=PARAMS, X=X, y=Y[:5], n=2),
+        Invalid(ValueError, "one label for six samples", loss_fn=linear_loss, params=PARAMS, X=X, y=Y[1:2], n=1),
         Invalid(ValueError, "no sample", loss_fn=linear_loss, params=PARAMS, X=X[:0], y=Y[:0], n=2),
         Invalid(ValueError, "a number in place of labels", loss_fn=linear_loss, params=PARAMS, X=X[:1], y=Y[0], n=1),
         Invalid(ValueError, "no worker", loss_fn=linear_loss, params=PARAMS, X=X, y=Y, n=0),
@@ -153,6 +154,7 @@ class TestDataParallelGradient(Spec):
     edges = (
         dict(loss_fn=linear_loss, params=PARAMS, X=X[:1], y=Y[1:2], n=3),
         dict(loss_fn=linear_loss, params=PARAMS, X=X[:2], y=Y[:2], n=1, reduction="sum"),
+        dict(loss_fn=scaled_loss, params=PARAMS, X=X[:3, 0], y=Y[:3], n=2),
     )
 
     def test_equals_the_single_device_gradient(self, impl, case):

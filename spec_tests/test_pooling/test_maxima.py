@@ -246,6 +246,7 @@ def invalid_layers(axes: int) -> tuple[Invalid, ...]:
     return (
         Invalid(ValueError, "padding of more than half the window", x=x, kernel=3, padding=2),
         Invalid(ValueError, "padding as large as the window", x=x, kernel=2, padding=2),
+        Invalid(TypeError, "truth values", x=x.bool(), kernel=2),
         Invalid(ValueError, "a window larger than the input", x=x, kernel=5),
         Invalid(ValueError, "a dilated window larger than the input", x=x, kernel=3, dilation=2),
         Invalid(
@@ -308,6 +309,7 @@ class TestPool2d(Largest, Spec):
         Invalid(ValueError, "a window larger than the matrix", X=zeros(3, 4), size=(4, 2)),
         Invalid(ValueError, "an unknown mode", X=zeros(3, 4), size=2, mode="median"),
         Invalid(ValueError, "a window of 0", X=zeros(3, 4), size=0),
+        Invalid(ValueError, "the mean of a window of 0", X=zeros(3, 4), size=0, mode="avg"),
     )
     edges = (
         {"X": ones(1, 1), "size": 1},

@@ -53,6 +53,7 @@ class TestCropPair(Spec):
             ValueError, "labels of another size", feature=zeros(3, 4, 5), label=zeros(2, 2), height=3, width=3, seed=0
         ),
         Invalid(ValueError, "no rows", feature=zeros(3, 4, 5), label=zeros(4, 5), height=0, width=2, seed=0),
+        Invalid(ValueError, "no columns", feature=zeros(3, 4, 5), label=zeros(4, 5), height=2, width=0, seed=0),
         Invalid(ValueError, "a negative width", feature=zeros(3, 4, 5), label=zeros(4, 5), height=2, width=-1, seed=0),
     )
     edges = (

@@ -36,6 +36,7 @@ class Score(Spec):
         Invalid(ValueError, "labels of another shape", pred=PAIR, label=tensor([[0, 1], [1, 1]]), classes=2),
         Invalid(ValueError, "one prediction for two labels", pred=PAIR[:1], label=PAIR, classes=2),
         Invalid(ValueError, "no classes", pred=PAIR, label=PAIR, classes=0),
+        Invalid(ValueError, "no classes, no pixel", pred=PAIR[:0], label=PAIR[:0], classes=0),
         Invalid(IndexError, "a prediction beyond the last class", pred=PAIR + 1, label=PAIR, classes=2),
         Invalid(IndexError, "a label beyond the last class", pred=PAIR, label=PAIR + 1, classes=2),
         Invalid(IndexError, "a label of 255 that nothing ignores", pred=PAIR, label=tensor([0, 255]), classes=2),

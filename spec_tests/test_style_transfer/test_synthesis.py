@@ -175,6 +175,23 @@ class TestSynthesize(Spec):
             ValueError, "steps backwards", content=ones(1, 3, 4, 4), style=ones(1, 3, 4, 4), **{**NET, "steps": -1}
         ),
         Invalid(
+            ValueError,
+            "a style without rows that no layer reads",
+            content=ones(1, 3, 4, 4),
+            style=ones(1, 3, 0, 4),
+            **{**NET, "style_ids": ()},
+        ),
+        Invalid(ValueError, "a negative rate", content=ones(1, 3, 4, 4), style=ones(1, 3, 4, 4), **NET, lr=-0.25),
+        Invalid(
+            ValueError,
+            "a rate that changes sign",
+            content=ones(1, 3, 4, 4),
+            style=ones(1, 3, 4, 4),
+            **NET,
+            lr_decay=-0.5,
+        ),
+        Invalid(ValueError, "a rate that grows", content=ones(1, 3, 4, 4), style=ones(1, 3, 4, 4), **NET, lr_decay=1.5),
+        Invalid(
             IndexError,
             "a layer beyond the last",
             content=ones(1, 3, 4, 4),
@@ -185,6 +202,7 @@ class TestSynthesize(Spec):
     edges = (
         {"content": ones(1, 1, 2, 2) * 2, "style": ones(1, 1, 2, 3), **{**NET, "steps": 0}},
         {"content": torch.arange(4.0).view(1, 1, 2, 2), "style": ones(1, 1, 1, 1), **NET, "weights": (1.0, 1.0, 0.0)},
+        {"content": torch.arange(4.0).view(1, 1, 2, 2), "style": ones(1, 1, 1, 2), **NET, "steps": 51, "lr": 0.01},
     )
 
     def rows(self, case: Case) -> tuple[int, ...]:
