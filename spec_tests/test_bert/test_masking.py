@@ -171,8 +171,8 @@ class TestMaskTokens(Spec):
         asked = torch.ones(count, dtype=torch.bool)
         if case.candidates is not None:
             asked = torch.zeros(count, dtype=torch.bool).index_fill(0, case.candidates, True)
-        special = torch.zeros(case.vocab, dtype=torch.bool).index_fill(0, torch.tensor(case.special), True)
-        return asked & ~special[case.tokens]
+        special = torch.tensor(case.special, dtype=torch.int64)
+        return asked & ~torch.isin(case.tokens, special)
 
     def many(self, impl, num, seed):
         """Ordinary tokens, each equally likely, and what becomes of them."""

@@ -74,7 +74,6 @@ class Helpers:
         _check_numbers(first, self.rectified, name)
         for wrong in self.too_small:
             _check_refused(init, 0, **{**self.small, **wrong})
-        _check_refused(init, -1, **self.small)
 
     def check_shapes(self, impl: Trial, image: tuple[int, int, int]) -> None:
         """The list of stages by default options, and what is refused."""
