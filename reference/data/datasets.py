@@ -84,7 +84,7 @@ def random_split(n: int, lengths: Sequence[int], *, seed: int) -> list[Tensor]:
 
     Source: note 002 §6.1.2 (random_split).
     """
-    n = check_whole("n", n, 0)
+    n = check_whole("n", n)
     sizes = [check_whole(f"lengths[{k}]", length, 0) for k, length in enumerate(lengths)]
     if sum(sizes) != n:
         raise ValueError(f"lengths {sizes} add up to {sum(sizes)}, expected n, {n}")

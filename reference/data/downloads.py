@@ -20,8 +20,8 @@ def verified_download(source: str, sha1: str, cache_dir: str | os.PathLike[str],
 
         path = cache_dir / name,    SHA-1(content of path) = sha1 whenever the call returns
 
-    where the name is the last part of the source's path, without query and with its percent signs decoded. A file of that
-    name with the right hash is not fetched again; one with another hash is replaced.
+    where the name is the last part of the source's path, without query and with its percent signs decoded; whether it may hold a
+    backslash is left open. A file of that name with the right hash is not fetched again; one with another hash is replaced.
 
     The file appears under its name as a whole, after its hash was found right. A call that raises leaves the folder as
     it was, but for making it; one that is killed leaves at most a file under another name, which no later call takes for

@@ -95,7 +95,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
     Raises:
         ValueError: the name is unknown.
-        TypeError: the slope is not a number.
+        TypeError: the slope is not a number; True and False are none.
 
     Conventions:
         PyTorch's table. relu's and leaky_relu's gains keep the second moment; those of tanh and selu are rules of

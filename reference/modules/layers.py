@@ -144,7 +144,7 @@ def fixed_hidden_mlp(x: Tensor, params: dict[str, Tensor], constant: Tensor) -> 
     where k is the least whole number with Σ|h| / 2ᵏ ≤ 1, at least 0.
 
     Args:
-        x: (batch, n), floating, finite.
+        x: (batch, n), floating, finite. An infinite Σ|h|, which no halving makes small, is left open.
         params: ``weight`` (n, n) and ``bias`` (n,) of the linear layer.
         constant: (n, n); it is no parameter and receives no gradient.
 

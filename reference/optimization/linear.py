@@ -122,7 +122,7 @@ def closed_form_solution(X: Tensor, y: Tensor) -> Tensor:
 
     Raises:
         TypeError: an argument is not floating.
-        ValueError: ``X`` has not two axes, or ``y`` another number of rows.
+        ValueError: ``X`` has not two axes, or ``y`` another number of rows or more than two axes.
 
     Conventions: with dependent columns there are many minimizers; the shortest is that of torch.linalg.lstsq (drivers
     gelsy, gelsd and gelss), jnp.linalg.lstsq and numpy.linalg.lstsq. (Xᵀ X)⁻¹ does not exist then.

@@ -174,7 +174,7 @@ def pow(x: Tensor, exponent: Tensor | float) -> Tensor:
 
     Conventions: a power of ½ is C's pow here, pow(−inf, ½) = inf and pow(−0, ½) = 0. PyTorch and NumPy take √x when the
     exponent is the number ½: nan and −0. Integers to a negative integer have no integer result: PyTorch, NumPy and
-    JAX refuse the number, only NumPy the tensor too.
+    JAX refuse the number, only NumPy the tensor too. PyTorch, NumPy and JAX take True for 1; the contract leaves bools open.
 
     Source: note 001 §4.1.
     """

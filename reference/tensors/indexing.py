@@ -116,7 +116,7 @@ def mask_select(x: Tensor, mask: Tensor) -> Tensor:
     check_tensor("mask", mask)
     if mask.dtype != torch.bool:
         raise TypeError(f"mask must be bool, got {mask.dtype}")
-    if mask.ndim > x.ndim or mask.shape != x.shape[: mask.ndim]:
+    if mask.shape != x.shape[: mask.ndim]:
         raise IndexError(f"mask has shape {tuple(mask.shape)}, expected the first sizes of {tuple(x.shape)}")
     marked = mask.reshape(-1).nonzero().reshape(-1)
     return x.reshape(mask.numel(), *x.shape[mask.ndim :]).index_select(0, marked)

@@ -31,7 +31,7 @@ def sum(x: Tensor, dim: Axes = None, keepdim: bool = False) -> Tensor:
         The dtype of ``x``; int64 for whole numbers and for bools, which count as 0 and 1.
 
     Raises:
-        IndexError: an axis beyond the last. ValueError: an axis named twice, or none.
+        IndexError: an axis beyond the last. ValueError: an axis named twice.
 
     Conventions: PyTorch takes an empty tuple of axes for all of them, NumPy for none; PyTorch adds unsigned numbers up to int64,
     NumPy and JAX to uint64. The contract speaks of neither.
@@ -58,9 +58,10 @@ def mean(x: Tensor, dim: Axes = None, keepdim: bool = False) -> Tensor:
         The dtype of ``x``.
 
     Raises:
-        TypeError: ``x`` is not floating. IndexError: an axis beyond the last. ValueError: an axis named twice, or none.
+        TypeError: ``x`` is not floating. IndexError: an axis beyond the last. ValueError: an axis named twice.
 
-    Conventions: PyTorch refuses whole numbers; NumPy and JAX answer with floating ones.
+    Conventions: PyTorch refuses whole numbers; NumPy and JAX answer with floating ones. An empty tuple of axes is left open,
+    as in ``sum``.
 
     Source: note 001 §5.
     """
@@ -87,9 +88,10 @@ def std(x: Tensor, dim: Axes = None, keepdim: bool = False) -> Tensor:
         The dtype of ``x``.
 
     Raises:
-        TypeError: ``x`` is not floating. IndexError: an axis beyond the last. ValueError: an axis named twice, or none.
+        TypeError: ``x`` is not floating. IndexError: an axis beyond the last. ValueError: an axis named twice.
 
-    Conventions: PyTorch divides by n − 1, NumPy and JAX by n unless told otherwise (``ddof=1``).
+    Conventions: PyTorch divides by n − 1, NumPy and JAX by n unless told otherwise (``ddof=1``). An empty tuple of axes is left
+    open, as in ``sum``.
 
     Source: note 001 §5.
     """

@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 import torch
-from torch import int64, ones, zeros
+from torch import int64, ones, tensor, zeros
 
 from lawbook.fixtures.cases import activations as domains
+from lawbook.fixtures.implementation import NotOffered
 from lawbook.reference import activations
 from lawbook.spec_tests.spec import Invalid, require
 from lawbook.spec_tests.test_activations.laws import Saturating, Smooth
@@ -269,6 +270,14 @@ class TestSoftplus(Saturating, Smooth):
         x = case.x.abs() + 1.25 * case.threshold / case.beta + 0.125
         y = impl(case, x=x)
         require((y == x).all(), f"got {y.tolist()}, expected {x.tolist()}")
+
+    def test_the_threshold_is_20_by_default(self, impl):
+        """Left out, the threshold lies between 19.99 and 20.01: below it numbers grow, beyond it they stay, in float64."""
+        if self.lacks_dtype(impl, torch.float64):
+            raise NotOffered(f"{impl.implementation.name} has no float64, in which alone it shows")
+        x = tensor([19.99, 20.01], dtype=torch.float64)
+        grown = (impl.call(x=x) > x).tolist()
+        require(grown == [True, False], f"19.99 and 20.01 are made larger: {grown}, expected the first alone")
 
     def test_soft_at_the_threshold_itself(self, impl, case):
         """With a threshold of 0, x = 0 still gives log 2 / beta."""

@@ -40,6 +40,8 @@ class TestAccumulate(Spec):
             ValueError, "an operation that is unknown", programs=[SQUARE, (("mull", (0, 0), ()),)], inputs=[ones(2)]
         ),
         Invalid(IndexError, "an operand that does not exist yet", programs=[(("mul", (0, 1), ()),)], inputs=[ones(2)]),
+        Invalid(IndexError, "a sweep beyond the last", programs=[SQUARE], inputs=[ones(2)], clear_before=(1,)),
+        Invalid(IndexError, "a sweep before the first", programs=[SQUARE], inputs=[ones(2)], clear_before=(-1,)),
     )
 
     def test_gradients_add_up_until_they_are_cleared(self, impl, case):

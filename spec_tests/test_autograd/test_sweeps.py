@@ -184,6 +184,7 @@ class TestJvp(Spec):
     invalid = (
         *invalid_programs(tangents=[ones(2)]),
         Invalid(ValueError, "a tangent of another shape", program=SQUARE, inputs=[ones(2)], tangents=[ones(3)]),
+        Invalid(ValueError, "a tangent that would be broadcast", program=SQUARE, inputs=[ones(2)], tangents=[ones(1)]),
         Invalid(ValueError, "a tangent too few", program=SQUARE, inputs=[ones(2), ones(2)], tangents=[ones(2)]),
     )
 

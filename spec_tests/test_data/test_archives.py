@@ -114,6 +114,7 @@ class TestExtractArchive(Spec):
         *(Invalid(ValueError, what, archive=archive, destination=Folder()) for what, archive in DAMAGED.items()),
         Invalid(OSError, "an archive that is not there", archive="/no/such/archive.zip", destination=Folder()),
         Invalid(OSError, "a file for a folder", archive=Archive("zip", HONEST), destination=Stored("folder", b"")),
+        Invalid(ValueError, "a negative limit", archive=Archive("zip", []), destination=Folder(), limit=-1),
     )
 
     def test_contents_are_kept(self, impl, case):
@@ -199,6 +200,18 @@ class TestExtractArchive(Spec):
                 found = snapshot(home.path, "")
                 new = sorted(set(found) - {"outside", "outside/secret.txt", "inner", "inner/folder-beside"})
                 require(new == ["inner/folder", "inner/folder/older.txt"], f"after {what}, there are {new}")
+
+    def test_what_is_in_the_way_leaves_the_folder(self, impl):
+        """A file where the folder has a folder, or a folder where it has a file, raises, and nothing of the archive stays."""
+        for kind in KINDS:
+            for name, make in (("sub/b.bin", os.makedirs), ("sub", os.mknod)):
+                with Home() as home:
+                    make(os.path.join(home.destination, name))
+                    before = snapshot(home.path, "")
+                    refused = refuses(impl, archive=Archive(kind, HONEST), destination=home.destination)
+                    require(refused, f"accepts files {[name for name, *_ in HONEST]}, where {name} is of another kind")
+                    now = snapshot(home.path, "")
+                    require(now == before, f"{sorted(now)} are there after the refusal, {sorted(before)} were before")
 
     def test_a_killed_process_leaves_whole_files_alone(self, impl):
         """Killed by the system in the middle of a write, what stands in the folder is whole."""

@@ -185,10 +185,12 @@ class TestDataLoader(LoaderLaws, Spec):
         Invalid(ValueError, "batches of nothing", tensors=[X, Y], batch_size=0, seed=0),
         Invalid(ValueError, "a negative size", tensors=[X, Y], batch_size=-1, seed=0),
         Invalid(ValueError, "a negative number of workers", tensors=[X, Y], batch_size=2, seed=0, num_workers=-1),
+        Invalid(ValueError, "a negative number of passes", tensors=[X, Y], batch_size=2, seed=0, passes=-1),
     )
     edges = (
         dict(tensors=[torch.zeros(0, 3)], batch_size=2, seed=0),
         dict(tensors=[torch.ones(1, 1), torch.ones(1)], batch_size=1, seed=0, passes=2),
+        dict(tensors=[torch.ones(2, 1)], batch_size=1, seed=0, passes=0),
         dict(tensors=[torch.ones(2, 0)], batch_size=3, seed=0, drop_last=True),
         dict(tensors=[torch.ones(2, 0)], batch_size=3, seed=0),
     )

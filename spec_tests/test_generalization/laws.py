@@ -35,6 +35,8 @@ def refused(x, flat):
     return (
         Invalid(ValueError, "a chance above 1", x=x, p=1.5, seed=0),
         Invalid(ValueError, "a chance below 0", x=x, p=-0.1, seed=0),
+        Invalid(ValueError, "a chance above 1 outside of training", x=x, p=1.5, seed=0, training=False),
+        Invalid(ValueError, "a chance below 0 outside of training", x=x, p=-0.1, seed=0, training=False),
         Invalid(TypeError, "no seed", x=x, p=0.5, seed=None),
         *shapes,
     )

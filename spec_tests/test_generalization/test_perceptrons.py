@@ -125,6 +125,7 @@ class TestPerceptronTrain(Spec):
     invalid = (
         Invalid(ValueError, "a class too many", X=ramp(2, 3), y=labels(1, -1, 1), max_epochs=3),
         Invalid(TypeError, "half an epoch", X=ramp(2, 3), y=labels(1, -1), max_epochs=1.5),
+        Invalid(ValueError, "no epoch", X=ramp(2, 3), y=labels(1, -1), max_epochs=0),
         Invalid(ValueError, "one sample without its axis", X=ramp(3), y=labels(1, -1, 1), max_epochs=3),
     )
     prerequisites = ("perceptron_step",)

@@ -21,7 +21,7 @@ NOTHING = {
 def bad_shapes(**rest):
     """Shapes that nobody can fill."""
     return (
-        Invalid(ValueError, "a negative size", **{**rest, "shape": (2, -3)}),
+        Invalid(ValueError, "a negative size", **{**rest, "shape": (2, -1)}),
         Invalid(TypeError, "half a size", **{**rest, "shape": (2, 1.5)}),
     )
 

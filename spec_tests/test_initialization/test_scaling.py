@@ -113,6 +113,7 @@ class TestCalculateGain(Spec):
     invalid = (
         Invalid(ValueError, "an unknown nonlinearity", nonlinearity="step"),
         Invalid(TypeError, "a slope in words", nonlinearity="leaky_relu", param="steep"),
+        Invalid(TypeError, "True for a slope", nonlinearity="leaky_relu", param=True),
     )
 
     def test_known_values(self, impl):

@@ -127,6 +127,7 @@ class TestModelSummary(Spec):
         dict(layers=[], input_shape=(2, 3)),
         dict(layers=[("linear", dict(in_features=1, out_features=1))], input_shape=(1, 1)),
         dict(layers=[("flatten", {})], input_shape=(1, 1, 1, 1)),
+        dict(layers=[("flatten", {"start_dim": 0})], input_shape=(2, 3)),
     )
     invalid = (
         Invalid(
@@ -151,6 +152,12 @@ class TestModelSummary(Spec):
         Invalid(ValueError, "an axis of size 0", layers=[("relu", {})], input_shape=(2, 0)),
         Invalid(ValueError, "an axis before the first", layers=[("flatten", {"start_dim": -1})], input_shape=(2, 3, 4)),
         Invalid(ValueError, "an axis beyond the last", layers=[("flatten", {"start_dim": 3})], input_shape=(2, 3, 4)),
+        Invalid(
+            ValueError,
+            "a pooling without channels and samples",
+            layers=[("max_pool2d", {"kernel_size": 2})],
+            input_shape=(4, 4),
+        ),
     )
 
     def test_parameters_are_those_of_each_layer(self, impl, case):

@@ -187,6 +187,7 @@ DAMAGED = {
     "three bytes": b"abc",
     "a length and nothing more": struct.pack("<Q", 2),
     "a file that ends within its header": GOOD[:20],
+    "a header that is said to be a byte longer than the file": struct.pack("<Q", 3) + b"{}",
     "a file that ends within its data": GOOD[:-1],
     "a byte after its data": GOOD + b"\0",
     "a header longer than the file": struct.pack("<Q", 2**40) + GOOD[8:],

@@ -347,6 +347,17 @@ class TestLazyLinear(Spec):
         shapes = [tuple(y.shape) for y in found["outputs"]]
         require(shapes == [(0, 2), (2, 0, 2), (1, 2)], f"the outputs have shapes {shapes}")
 
+    def test_any_number_of_axes_decides(self, impl):
+        """The first batch may be one sample, or have several leading axes: its last size counts."""
+        for first in (ones(3), ones(2, 5, 3), ones(1, 2, 5, 3)):
+            found = impl.call(batches=[first, ones(1, 3)], out_features=2, seed=0)
+            shape = tuple(found["weight"].shape)
+            require(
+                shape == (2, 3), f"the weight is {shape} after a first batch of shape {tuple(first.shape)}, not (2, 3)"
+            )
+            shapes = [tuple(y.shape) for y in found["outputs"]]
+            require(shapes == [(*first.shape[:-1], 2), (1, 2)], f"the outputs have shapes {shapes}")
+
     def test_same_seed_same_layer(self, impl, case):
         """The seed decides the weight and the bias; values and number of batches do not."""
         first, again = impl(case), impl(case, batches=[torch.zeros_like(case.batches[0])])

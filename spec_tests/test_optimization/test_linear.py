@@ -149,7 +149,9 @@ class TestLinearRegression(Spec):
     )
     invalid = (
         Invalid(ValueError, "weights for another number of features", X=ones(3, 2), w=ones(3), b=ones(1)),
+        Invalid(ValueError, "weights with three axes", X=ones(3, 2), w=ones(2, 2, 1), b=ones(1)),
         Invalid(ValueError, "a bias for each sample", X=ones(3, 2), w=ones(2), b=ones(3)),
+        Invalid(ValueError, "a bias without elements", X=ones(1, 2), w=ones(2), b=ones(0)),
         Invalid(TypeError, "whole numbers for the features", X=ones(3, 2).long(), w=ones(2), b=ones(1)),
     )
 
@@ -238,6 +240,7 @@ class TestClosedFormSolution(Spec):
     )
     invalid = (
         Invalid(ValueError, "labels for fewer samples", X=ones(3, 2), y=ones(2)),
+        Invalid(ValueError, "labels with three axes", X=ones(3, 2), y=ones(3, 3, 1)),
         Invalid(TypeError, "whole numbers", X=ones(3, 2).long(), y=ones(3).long()),
     )
     declines = {
@@ -323,6 +326,9 @@ class TestMinibatchGradient(Spec):
     invalid = (
         Invalid(IndexError, "a sample that does not exist", **{
             "X": ones(3, 2), "y": ones(3), "w": ones(2), "b": ones(1), "batch": torch.tensor([0, 3]),
+        }),
+        Invalid(IndexError, "a sample before the first", **{
+            "X": ones(3, 2), "y": ones(3), "w": ones(2), "b": ones(1), "batch": torch.tensor([0, -1]),
         }),
         Invalid(ValueError, "weights for other features", **{
             "X": ones(3, 2), "y": ones(3), "w": ones(3), "b": ones(1), "batch": torch.tensor([0]),

@@ -50,6 +50,8 @@ class TestStepLr(Schedules, Spec):
         Invalid(ValueError, "a step of 0 epochs", base_lr=0.5, step_size=0, epochs=3),
         Invalid(ValueError, "a negative base rate", base_lr=-0.5, step_size=2, epochs=3),
         Invalid(ValueError, "a step of −1 epochs", base_lr=0.5, step_size=-1, epochs=3),
+        Invalid(ValueError, "a step of 0 epochs, and no epoch", base_lr=0.5, step_size=0, epochs=0),
+        Invalid(ValueError, "fewer epochs than none", base_lr=0.5, step_size=2, epochs=-1),
         Invalid(ValueError, "a negative factor", base_lr=0.5, step_size=2, epochs=3, gamma=-0.5),
     )
 
@@ -82,6 +84,7 @@ class TestMultiStepLr(Schedules, Spec):
     invalid = (
         Invalid(ValueError, "a negative base rate", base_lr=-0.5, milestones=[2], epochs=3),
         Invalid(ValueError, "a negative milestone", base_lr=0.5, milestones=[-1, 2], epochs=3),
+        Invalid(ValueError, "fewer epochs than none", base_lr=0.5, milestones=[2], epochs=-1),
         Invalid(ValueError, "a negative factor", base_lr=0.5, milestones=[2], epochs=3, gamma=-0.5),
     )
     prerequisites = ("step_lr",)
@@ -122,6 +125,7 @@ class TestExponentialLr(Schedules, Spec):
     invalid = (
         Invalid(ValueError, "a negative base rate", base_lr=-0.5, gamma=0.5, epochs=3),
         Invalid(ValueError, "a negative factor", base_lr=0.5, gamma=-0.5, epochs=3),
+        Invalid(ValueError, "fewer epochs than none", base_lr=0.5, gamma=0.5, epochs=-1),
     )
 
     def test_each_epoch_multiplies(self, impl, case):

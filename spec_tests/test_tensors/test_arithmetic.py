@@ -272,6 +272,7 @@ class TestPow(Elementwise):
         {"x": zeros(3), "exponent": 2},
         {"x": zeros(2), "exponent": 1},
         {"x": zeros(2), "exponent": 0},
+        {"x": tensor([], dtype=torch.int64), "exponent": tensor([], dtype=torch.int64)},
     )
     ieee = (
         (0.0, 0.0, 1.0),
@@ -379,10 +380,14 @@ class TestPow(Elementwise):
             require(got.tolist() == [power], f"{base} to the power {exponent} is {got.tolist()}, expected {power}")
 
     def test_integers_to_a_floating_power(self, impl):
-        """4^½ of integers is 2, floating."""
-        for exponent in (0.5, tensor([0.5])):
-            got = impl.call(x=tensor([4, 9]), exponent=exponent)
-            require(
-                got.is_floating_point(), f"integers to the power of a half give {got.dtype}, expected a floating dtype"
-            )
-            require(got.tolist() == [2.0, 3.0], f"[4, 9] to the power of a half is {got.tolist()}, expected [2.0, 3.0]")
+        """4^½ and 4^−1 of integers are 2 and 1/4, floating."""
+        for power, expected in ((0.5, [2.0, 4.0]), (-1.0, [0.25, 0.0625])):
+            for exponent in (power, tensor([power])):
+                got = impl.call(x=tensor([4, 16]), exponent=exponent)
+                require(
+                    got.is_floating_point(),
+                    f"integers to the power {power} give {got.dtype}, expected a floating dtype",
+                )
+                require(
+                    got.tolist() == expected, f"[4, 16] to the power {power} is {got.tolist()}, expected {expected}"
+                )

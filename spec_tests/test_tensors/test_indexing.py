@@ -76,6 +76,12 @@ class TestIndexPairs(Spec):
         Invalid(ValueError, "a list within which lengths differ", x=ones(2, 3), index_lists=[[[0, 1], [0]]]),
         Invalid(IndexError, "a place beyond the last", x=ones(2, 3), index_lists=[[0, 2], [0, 1]]),
         Invalid(IndexError, "a place before the first", x=ones(2, 3), index_lists=[[0], [-4]]),
+        Invalid(
+            IndexError, "a place beyond the first row, where a second follows", x=ones(2, 3), index_lists=[[0], [3]]
+        ),
+        Invalid(IndexError, "a place before the last row, where another one is", x=ones(2, 3), index_lists=[[1], [-4]]),
+        Invalid(TypeError, "half a place", x=ones(2, 3), index_lists=[[0.5]]),
+        Invalid(TypeError, "marks in place of places", x=ones(2, 3), index_lists=[[True, False, True]]),
         Invalid(IndexError, "more lists than axes", x=ones(2), index_lists=[[0], [0]]),
     )
     edges = (
@@ -127,6 +133,7 @@ class TestMaskSelect(Spec):
         Invalid(IndexError, "a mask with one row for all", x=ones(2, 3), mask=tensor([[True, False, True]])),
         Invalid(IndexError, "a mask with more axes than x", x=ones(2), mask=ones(2, 3, dtype=torch.bool)),
         Invalid(IndexError, "a mask of the last axes", x=ones(2, 3, 4), mask=ones(3, 4, dtype=torch.bool)),
+        Invalid(IndexError, "a mask with the two axes swapped", x=ones(2, 3), mask=ones(3, 2, dtype=torch.bool)),
     )
     edges = (
         dict(x=zeros(0, 3), mask=zeros(0, dtype=torch.bool)),

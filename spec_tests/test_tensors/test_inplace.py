@@ -31,6 +31,8 @@ MEMORY = {
     "memory_layout": "expanded memory cannot be written to; other layouts have a law of their own",
 }
 UNUSED = 77
+ROW_OF_STRIDE_0 = (2 * ones(3)).as_strided((1, 3), (0, 1))
+"""Every element has memory of its own: an axis of size 1 may have any stride."""
 
 
 class InPlace(Spec):
@@ -135,6 +137,7 @@ class Binary(InPlace):
         {"x": ones(2, 0), "y": ones(1)},
         {"x": 2 * ones(()), "y": 3 * ones(())},
         {"x": 2 * ones(1, 1), "y": 3 * ones(1)},
+        {"x": ROW_OF_STRIDE_0, "y": 3 * ones(3)},
     )
 
     def test_the_other_one_is_left_as_it_was(self, impl, case):
@@ -241,13 +244,14 @@ class TestPowInPlace(Binary):
         {"x": ones(0, 3), "exponent": 2},
         {"x": 3 * ones(()), "exponent": 2.0},
         {"x": 3 * ones(1, 1), "exponent": 2 * ones(1)},
+        {"x": ROW_OF_STRIDE_0, "exponent": 3.0},
     )
 
 
 class Unary(InPlace):
     """A function of every element."""
 
-    edges = ({"x": ones(0)}, {"x": ones(2, 0)}, {"x": 2 * ones(())}, {"x": 2 * ones(1, 1)})
+    edges = ({"x": ones(0)}, {"x": ones(2, 0)}, {"x": 2 * ones(())}, {"x": 2 * ones(1, 1)}, {"x": ROW_OF_STRIDE_0})
     invalid = (Invalid(TypeError, "integers that would become floating", x=WHOLE),)
 
 

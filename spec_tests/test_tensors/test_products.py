@@ -113,6 +113,8 @@ class TestMatmul(Product):
         {"a": ones(0), "b": ones(0, 3)},
         {"a": 2 * ones(1), "b": 3 * ones(1)},
         {"a": 2 * ones(1, 1, 1), "b": 3 * ones(1, 1)},
+        {"a": ones(3, 2, 1, 1), "b": ones(2, 1, 1)},
+        {"a": ones(2, 1, 1), "b": ones(3, 2, 1, 1)},
     )
 
     def batch(self, case):

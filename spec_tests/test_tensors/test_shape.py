@@ -131,13 +131,18 @@ INVALID_SIZES = (
     Invalid(ValueError, "another number of elements", x=ones(2, 3), size=(2, 4)),
     Invalid(ValueError, "a −1 that nothing fits", x=ones(2, 3), size=(4, -1)),
     Invalid(ValueError, "two sizes to be inferred", x=ones(2, 3), size=(-1, -1)),
+    Invalid(ValueError, "fewer elements", x=ones(2, 3), size=(2, 2)),
     Invalid(ValueError, "a size of −2", x=ones(2, 3), size=(-2, 3)),
+    Invalid(ValueError, "sizes below 0 whose product fits", x=ones(2, 3), size=(-2, -3)),
     Invalid(ValueError, "a −1 that any number fits", x=zeros(0, 3), size=(0, -1)),
+    Invalid(ValueError, "a −1 that any number fits, before a size of 0", x=zeros(0, 3), size=(-1, 0)),
+    Invalid(ValueError, "a size of −2 of no elements", x=zeros(0, 3), size=(-2, 0)),
 )
 EDGE_SIZES = (
     dict(x=zeros(0, 3), size=(3, 0)),
     dict(x=zeros(0, 3), size=(-1,)),
     dict(x=zeros(2, 0), size=(0, 5, 2)),
+    dict(x=zeros(0, 3), size=(0, 0)),
     dict(x=ones(1, 1), size=()),
     dict(x=torch.tensor(2.0), size=(1, -1)),
 )
