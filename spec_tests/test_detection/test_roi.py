@@ -34,6 +34,7 @@ class RoiLaws(Spec):
     differentiable = ("features",)
     invalid: tuple[Invalid, ...] = (
         Invalid(ValueError, "no bins", features=ones(1, 2, 4, 5), rois=[BOX], output_size=0),
+        Invalid(ValueError, "no bins of no box", features=ones(1, 2, 4, 5), rois=[BOX[:0]], output_size=0),
         Invalid(ValueError, "boxes of two images for one", features=ones(1, 2, 4, 5), rois=[BOX, BOX], output_size=2),
         Invalid(ValueError, "boxes of one image for two", features=ones(2, 2, 4, 5), rois=[BOX], output_size=2),
         Invalid(ValueError, "boxes of three numbers", features=ones(1, 2, 4, 5), rois=[BOX[:, :3]], output_size=2),
