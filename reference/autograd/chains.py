@@ -22,7 +22,8 @@ def control_flow_gradient(a: Tensor) -> tuple[Tensor, Tensor]:
         ``(d, grad)``, both of shape () and the dtype of ``a``.
 
     Raises:
-        ValueError: ``a`` has axes, or is zero or nan, which are never large.
+        ValueError: ``a`` has axes. Zero and nan are never large: they are refused here, but left open, as the note's loop has no
+            end there.
         TypeError: ``a`` is not floating.
 
     Source: note 004 (gradients of Python control flow, ``def f(a)``).

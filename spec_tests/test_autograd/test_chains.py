@@ -15,11 +15,7 @@ class TestControlFlowGradient(Spec):
     differentiable = ("a",)
     declines = {"nan_not_hidden": "nan is refused: it is never large"}
     edges = (dict(a=tensor(1000.0)), dict(a=tensor(-1e-3)))
-    invalid = (
-        Invalid(ValueError, "a pair of numbers", a=ones(2)),
-        Invalid(ValueError, "zero, which no doubling makes large", a=tensor(0.0)),
-        Invalid(ValueError, "nan, which is never large", a=tensor(torch.nan)),
-    )
+    invalid = (Invalid(ValueError, "a pair of numbers", a=ones(2)),)
 
     def small(self, case):
         """A number below 1000 in magnitude."""
