@@ -316,8 +316,6 @@ class LawRun:
             return list(_sides(self.function(self.spec, reference, at)))
 
         precision = self.spec.oracle.precision(case)
-        # Sides that are made coarser, as what is read from a text, are judged as such.
-        precision = coarsest(precision, numbers([left, right])) if precision == torch.float64 else precision
         kept: list[Any] = []
 
         def yardstick(level: int) -> list[Any]:

@@ -90,8 +90,7 @@ class TestLearningCurves(Spec):
 
     def test_curves_are_the_histories(self, impl, case):
         """Read back through the axes that the picture states, every point is an epoch and its value."""
-        # A picture has no more digits than float32 tells apart.
-        return _equations(impl(case), case.history, torch.float32 if case.dtype == torch.float64 else case.dtype)
+        return _equations(impl(case), case.history, case.dtype)
 
     def test_strides_and_precision_do_not_matter(self, impl):
         """Histories that are every other number of a tensor, or in half precision, are drawn as they are indexed."""
