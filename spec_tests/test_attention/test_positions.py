@@ -79,6 +79,8 @@ class TestPositionalEncoding(OfItsDtype, Spec):
     edges = (dict(T=0, D=4), dict(T=1, D=1), dict(T=3, D=1), dict(T=2, D=3))
     invalid = (
         Invalid(ValueError, "a negative number of positions", T=-1, D=4),
+        Invalid(ValueError, "no column", T=3, D=0),
+        Invalid(TypeError, "whole numbers for sines", T=3, D=4, dtype=torch.int64),
         Invalid(TypeError, "half a column", T=3, D=2.5),
     )
     declines = FROM_NOTHING
@@ -139,6 +141,8 @@ class TestRelativeShiftMatrix(OfItsDtype, Spec):
         Invalid(IndexError, "a pair beyond the last", delta=1, j=2, D=4),
         Invalid(IndexError, "the last column of an odd D, which has no partner", delta=1, j=2, D=5),
         Invalid(IndexError, "a negative pair", delta=1, j=-1, D=4),
+        Invalid(ValueError, "a column without a partner", delta=1, j=0, D=1),
+        Invalid(TypeError, "whole numbers for sines", delta=1, j=0, D=4, dtype=torch.int64),
     )
     declines = FROM_NOTHING
     prerequisites = ("positional_encoding",)
@@ -181,6 +185,9 @@ class TestAttentionComplexity(Spec):
     invalid = (
         Invalid(ValueError, "an unknown kind", kind="pooling", n=4, d=2, k=3),
         Invalid(ValueError, "a convolution without a kernel", kind="convolution", n=4, d=2, k=None),
+        Invalid(ValueError, "a kernel of nothing", kind="convolution", n=4, d=2, k=0),
+        Invalid(ValueError, "no token", kind="self_attention", n=0, d=2),
+        Invalid(ValueError, "no feature", kind="recurrent", n=4, d=0),
     )
     declines = FROM_NOTHING
 

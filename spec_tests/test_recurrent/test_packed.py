@@ -176,6 +176,7 @@ class TestDeepRecurrent(Spec):
         ),
     )
     invalid = (
+        Invalid(ValueError, "no cell", cells=[], x=ramp(4, 2, 3), states=[]),
         Invalid(
             ValueError, "an unknown kind", cells=[("tree", parameters("rnn", 3, 2))], x=ramp(4, 2, 3), states=[None]
         ),

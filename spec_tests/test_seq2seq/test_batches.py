@@ -61,6 +61,7 @@ class TestBuildArrays(Spec):
         Invalid(ValueError, "an unknown token without <unk>", lines=[["z"]], vocab=_vocab(), num_steps=3),
         Invalid(ValueError, "a vocabulary without <eos>", lines=[["a"]], vocab={"<pad>": 1, "a": 4}, num_steps=3),
         Invalid(ValueError, "no step", lines=[], vocab=_vocab(), num_steps=0),
+        Invalid(ValueError, "no step for a line", lines=[["a"]], vocab=_vocab(), num_steps=0),
         Invalid(ValueError, "a vocabulary without <pad>", lines=[["a"]], vocab={"<eos>": 1, "a": 4}, num_steps=3),
     )
     prerequisites = ("truncate_pad",)
@@ -109,7 +110,10 @@ class TestTeacherForcingInput(Spec):
         dict(target=torch.tensor([[5]]), bos=2),
         dict(target=torch.zeros(0, 3, dtype=torch.int64), bos=2),
     )
-    invalid = (Invalid(ValueError, "a row instead of a batch", target=torch.tensor([1, 2, 3]), bos=2),)
+    invalid = (
+        Invalid(ValueError, "a row instead of a batch", target=torch.tensor([1, 2, 3]), bos=2),
+        Invalid(ValueError, "no step", target=torch.zeros(2, 0, dtype=torch.int64), bos=2),
+    )
 
     def batch(self, case):
         return Batch(0, target=0)

@@ -30,6 +30,7 @@ class TestMaskedSoftmaxCe(Spec):
         Invalid(ValueError, "labels for fewer steps", **{**_good, "label": _labels[:, :2]}),
         Invalid(ValueError, "lengths for another batch", **{**_good, "valid_len": torch.tensor([1, 2, 3])}),
         Invalid(ValueError, "an unknown average", **_good, average="median"),
+        Invalid(ValueError, "no step", **{**_good, "pred": _good["pred"][:, :0], "label": _labels[:, :0]}),
         Invalid(IndexError, "a label beyond the classes", **{**_good, "label": _labels + 2}),
         Invalid(IndexError, "a negative label", **{**_good, "label": _labels - 1}),
     )

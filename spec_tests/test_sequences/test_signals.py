@@ -102,6 +102,7 @@ class TestKStepPredictions(Spec):
         *bad_series(model=last, k=1),
         Invalid(ValueError, "no step", model=last, x=X, tau=2, k=0),
         Invalid(ValueError, "more steps than there are numbers", model=last, x=X, tau=2, k=6),
+        Invalid(ValueError, "far more steps than there are numbers", model=last, x=X, tau=2, k=8),
         Invalid(TypeError, "half a step", model=last, x=X, tau=2, k=1.5),
     )
     edges = (dict(model=last, x=X[:4], tau=2, k=3), dict(model=one_more, x=X[:1], tau=1, k=1))
@@ -182,6 +183,16 @@ def too_likely(token, context):
     return 0.5
 
 
+def too_likely_later(token, context):
+    """A source with a probability above 1 behind the first token."""
+    return 0.5 if context else -1.0
+
+
+def certain(token, context):
+    """A source that knows what comes."""
+    return 0.0
+
+
 def undefined(token, context):
     """A source that does not know."""
     return math.nan
@@ -194,12 +205,17 @@ class TestJointLogProbability(Spec):
     declines = {law: reason for law, reason in WITHOUT_TENSORS.items() if law != "extremes_stay_finite"}
     invalid = (
         Invalid(ValueError, "a probability above 1", tokens=[0, 1], conditional=too_likely),
+        Invalid(ValueError, "a later probability above 1", tokens=[0, 1], conditional=too_likely_later),
         Invalid(ValueError, "nan in place of a probability", tokens=[0, 1], conditional=undefined),
         Invalid(ValueError, "a direction of no one", tokens=[0], conditional=domains.Source(), direction="upward"),
         Invalid(ValueError, "a negative order", tokens=[0, 1], conditional=domains.Source(), order=-1),
         Invalid(TypeError, "half an order", tokens=[0, 1], conditional=domains.Source(), order=0.5),
     )
-    edges = (dict(tokens=[], conditional=domains.Source()), dict(tokens=[1], conditional=domains.Source(), order=0))
+    edges = (
+        dict(tokens=[], conditional=domains.Source()),
+        dict(tokens=[1], conditional=domains.Source(), order=0),
+        dict(tokens=[1, 0], conditional=certain),
+    )
 
     def test_either_direction_gives_the_joint_probability(self, impl, case):
         """The chain rule from the front and from the back gives the probability that the whole sequence has."""

@@ -38,6 +38,11 @@ class TestEncoderBlock(Spec):
         Invalid(ValueError, "lengths for another batch", **{**_good, "valid_lens": torch.tensor([1, 2, 3])}),
         Invalid(ValueError, "a missing part", **{**_good, "params": {"attention": _good["params"]["attention"]}}),
         Invalid(ValueError, "an unknown activation", **_good, activation="none"),
+        Invalid(
+            ValueError,
+            "one scale for all features",
+            **{**_good, "params": {**_good["params"], "norm1": {"gamma": ramp(1), "beta": ramp(4)}}},
+        ),
     )
     prerequisites = ("self_attention", "position_wise_ffn", "add_norm")
 

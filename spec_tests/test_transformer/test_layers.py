@@ -25,6 +25,7 @@ class TestPositionWiseFfn(Spec):
     )
     invalid = (
         Invalid(ValueError, "inputs wider than W_1", **{**_good, "x": ramp(2, 3, 5)}),
+        Invalid(ValueError, "a number for an input", **{**_good, "x": torch.tensor(0.5)}),
         Invalid(ValueError, "weights that do not meet", **{**_good, "params": {**ffn(4, 5, 2), "W_2": ramp(4, 2)}}),
         Invalid(ValueError, "a bias of another size", **{**_good, "params": {**ffn(4, 5, 2), "b_1": ramp(4)}}),
         Invalid(ValueError, "a missing bias", **{**_good, "params": {"W_1": ramp(4, 5), "b_1": ramp(5)}}),
@@ -79,6 +80,7 @@ class TestAddNorm(Spec):
     invalid = (
         Invalid(ValueError, "a layer's output that would be broadcast", x=ramp(2, 3), y=ramp(1, 3)),
         Invalid(ValueError, "shapes that differ", x=ramp(2, 3), y=ramp(3, 3)),
+        Invalid(ValueError, "numbers without features", x=torch.tensor(0.5), y=torch.tensor(1.5)),
         Invalid(ValueError, "a scale of another size", x=ramp(2, 3), y=ramp(2, 3), gamma=ramp(2), beta=ramp(3)),
         Invalid(ValueError, "no eps", x=ramp(2, 3), y=ramp(2, 3), eps=0.0),
     )
