@@ -351,6 +351,33 @@ class TestVjp:
             counted.append(jax_adapter._compilations)
         assert 0 < max(counted) <= 3 + 2
 
+    def test_one_program_serves_every_floating_setting(self):
+        """Only those that ask for a number's value while they are traced are compiled for each of them."""
+        jax = pytest.importorskip("jax")
+        from lawbook.fixtures.adapters import jax as jax_adapter
+
+        traced = []
+
+        def scaled(x, factor):
+            traced.append(factor)
+            return x * factor
+
+        def asking(x, factor):
+            traced.append(factor)
+            return x * factor if factor > 0.5 else -x
+
+        x = jax.numpy.asarray([1.0, -2.0])
+        for function, expected, times in (
+            (scaled, ([0.25, -0.5], [0.75, -1.5]), 1),
+            (asking, ([-1, 2], [0.75, -1.5]), 3),
+        ):
+            traced.clear()
+            called = jax_adapter.compiled(function)
+            for factor, right in zip((0.25, 0.75), expected, strict=True):
+                assert called(x=x, factor=factor).tolist() == right
+                assert called(x=x, factor=factor).tolist() == right
+            assert len(traced) == times
+
     def test_one_that_raises_or_returns_nonsense_is_an_error(self):
         def broken(function, arguments, wrt, cotangents):
             raise NotImplementedError("no derivative")
