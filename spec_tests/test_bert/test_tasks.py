@@ -101,6 +101,7 @@ class TestNextSentenceHead(Spec):
     invalid = (
         Invalid(ValueError, "encodings wider than the weights", **{**_good, "encoded": ramp(2, 3, 5)}),
         Invalid(ValueError, "no token", **{**_good, "encoded": ramp(2, 0, 4)}),
+        Invalid(ValueError, "one bias for both answers", **{**_good, "params": {**_good["params"], "b_2": ramp(1)}}),
         Invalid(ValueError, "a missing weight", **{**_good, "params": {"W_1": ramp(4, 4), "b_1": ramp(4)}}),
     )
 
