@@ -337,19 +337,29 @@ class TestVjp:
         for law in GRADIENTS:
             assert judge(SoftmaxSpec, law, found, cases=5).outcome == "pass", law
 
-    def test_compiled_programs_do_not_pile_up(self, monkeypatch):
+    def test_compiled_programs_do_not_pile_up(self, monkeypatch, tmp_path):
         """The system maps only so many of them into a process; then the next one ends it."""
         jax = pytest.importorskip("jax")
         from lawbook.fixtures.adapters import jax as jax_adapter
 
-        monkeypatch.setattr(jax_adapter, "KEPT", 3)
+        monkeypatch.setattr(jax_adapter, "LOOK", 3)
+        monkeypatch.setattr(jax_adapter, "_compilations", 0)
+        monkeypatch.setattr(jax_adapter, "ALLOWED", tmp_path / "allowed")
         relu = implementations.load("jax").function("relu")
-        counted = []
-        for n in range(1, 12):
-            x = np.linspace(-1, 1, n)
-            assert np.array_equal(relu(x=jax.numpy.asarray(x)), np.maximum(x, 0))
-            counted.append(jax_adapter._compilations)
-        assert 0 < max(counted) <= 3 + 2
+        kept = []
+        for allowed in (10**9, 0):
+            (tmp_path / "allowed").write_text(str(allowed))
+            jax_adapter._compiled.cache_clear()
+            for n in range(1, 12):
+                x = np.linspace(-1, 1, 100 + n + (allowed > 0) * 20)
+                assert np.array_equal(relu(x=jax.numpy.asarray(x)), np.maximum(x, 0))
+                (program,) = [
+                    jax_adapter._compiled(relu.__wrapped__, jax_adapter._split({"x": jax.numpy.asarray(x)})[1])
+                ]
+                kept.append(program._cache_size())
+        roomy, crowded = kept[:11], kept[11:]
+        assert max(roomy) == 11
+        assert 0 < max(crowded) <= 3 + 2
 
     def test_one_program_serves_every_floating_setting(self):
         """Only those that ask for a number's value while they are traced are compiled for each of them."""
