@@ -388,6 +388,29 @@ class TestVjp:
                 assert called(x=x, factor=factor).tolist() == right
             assert len(traced) == times
 
+    def test_one_program_serves_every_seed(self):
+        """Beside a number that must be known as well; what asks for the seed's value is compiled for each of them."""
+        jax = pytest.importorskip("jax")
+        from lawbook.fixtures.adapters import jax as jax_adapter
+
+        traced = []
+
+        def drawn(x, rate, seed):
+            traced.append(seed)
+            return x + jax.random.uniform(jax.random.key(seed), x.shape, x.dtype) if rate > 0 else x
+
+        def asking(x, seed):
+            traced.append(seed)
+            return x * 2 if seed % 2 else x
+
+        x = jax.numpy.asarray([1.0, -2.0])
+        for function, settings, times in ((drawn, {"rate": 0.5}, 2), (asking, {}, 4)):
+            truth = [function(x=x, seed=seed, **settings).tolist() for seed in (3, 4, 3)]
+            traced.clear()
+            called = jax_adapter.compiled(function)
+            assert [called(x=x, seed=seed, **settings).tolist() for seed in (3, 4, 3)] == truth
+            assert len(traced) == times, traced
+
     def test_one_that_raises_or_returns_nonsense_is_an_error(self):
         def broken(function, arguments, wrt, cotangents):
             raise NotImplementedError("no derivative")
