@@ -5,7 +5,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from lawbook.fixtures.cases.kit import Case
-from lawbook.fixtures.implementation import Trial, copy
+from lawbook.fixtures.implementation import copy
+from lawbook.fixtures.trial import Trial
 from lawbook.spec_tests.arguments import same
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ import torch
 
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.faulty import registry
-from lawbook.fixtures.implementation import Implementation, Trial
+from lawbook.fixtures.implementation import Implementation
 from lawbook.fixtures.tree import is_floating, map_leaves, widened
+from lawbook.fixtures.trial import Trial
 from lawbook.spec_tests.form import check_form
 from lawbook.spec_tests.judge import LawBroken, compare
 from lawbook.spec_tests.oracle import products

@@ -3,11 +3,13 @@
 import math
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from lawbook.fixtures import implementation
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.implementation import Raised, Unfit, words
 from lawbook.spec_tests.calls import calls, changes
@@ -129,7 +131,7 @@ def _traced(error: Exception) -> list[str]:
     while trace is not None:
         places.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
         trace = trace.tb_next
-    own = [place for place in places if "lawbook" not in place[0] and "fixtures/implementation" not in place[0]]
+    own = [place for place in places if Path(place[0]).parent != Path(implementation.__file__).parent]
     if not own:
         # The call itself failed, on its arguments' names most likely: there is no line of the implementation's to show.
         return []

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from lawbook.fixtures.cases.kit import Case
-from lawbook.fixtures.implementation import NotOffered, Trial, copy
+from lawbook.fixtures.implementation import NotOffered, copy
 from lawbook.fixtures.tree import leaves
+from lawbook.fixtures.trial import Trial
 
 
 def storage(leaf: Any) -> int:

@@ -6,8 +6,9 @@ from typing import Any
 import torch
 
 from lawbook.fixtures.cases.kit import Case
-from lawbook.fixtures.implementation import Implementation, Trial, copy
+from lawbook.fixtures.implementation import Implementation, copy
 from lawbook.fixtures.tree import floating, is_floating, map_leaves
+from lawbook.fixtures.trial import Trial
 from lawbook.spec_tests.form import check_form
 from lawbook.spec_tests.judge import Axes, Comparison, LawBroken, Order, Yardstick, coarsest, compare, spread
 

@@ -12,8 +12,9 @@ from typing import Any
 import torch
 
 from lawbook.fixtures.cases.kit import Case, Domain, Draft
-from lawbook.fixtures.implementation import Implementation, NotOffered, Raised, Trial, Unfit
+from lawbook.fixtures.implementation import Implementation, NotOffered, Raised, Unfit
 from lawbook.fixtures.tree import leaves, ordered, widened
+from lawbook.fixtures.trial import Trial
 from lawbook.spec_tests import globals_guard
 from lawbook.spec_tests.devices import Device
 from lawbook.spec_tests.diagnosis import TRIED

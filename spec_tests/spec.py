@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from lawbook.fixtures.cases.kit import Case, Domain
-from lawbook.fixtures.implementation import Implementation, Trial
+from lawbook.fixtures.implementation import Implementation
+from lawbook.fixtures.trial import Trial
 from lawbook.reference import chapter_order
 from lawbook.spec_tests.arguments import defaults
 from lawbook.spec_tests.devices import Device

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from lawbook.fixtures.cases.kit import Case
-from lawbook.fixtures.implementation import Raised, Trial, copy
+from lawbook.fixtures.implementation import Raised, copy
 from lawbook.fixtures.tree import floating, is_floating, leaves, map_leaves, ordered, values, widened
+from lawbook.fixtures.trial import Trial
 from lawbook.spec_tests import globals_guard
 from lawbook.spec_tests.arguments import defaults, remember, require_same, same, with_nan, within_range
 from lawbook.spec_tests.form import check_form

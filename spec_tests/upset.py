@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from lawbook.fixtures.cases.kit import Case
-from lawbook.fixtures.implementation import Raised, Trial, copy
+from lawbook.fixtures.implementation import Raised, copy
 from lawbook.fixtures.tree import is_floating, map_leaves, values
+from lawbook.fixtures.trial import Trial
 from lawbook.spec_tests.judge import LawBroken
 from lawbook.spec_tests.layouts import arrange, arranged
 

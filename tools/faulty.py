@@ -21,8 +21,9 @@ from rich.table import Table
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.faulty import registry
 from lawbook.fixtures.faulty.registry import NEEDS, Faulty
-from lawbook.fixtures.implementation import Implementation, Raised, Trial, Unfit
+from lawbook.fixtures.implementation import Implementation, Raised, Unfit
 from lawbook.fixtures.tree import is_floating, map_leaves, ordered, values
+from lawbook.fixtures.trial import Trial
 from lawbook.spec_tests import load
 from lawbook.spec_tests.devices import device
 from lawbook.spec_tests.drawing import case_of, drafts

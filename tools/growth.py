@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from lawbook.fixtures.implementation import Implementation, Trial, load
+from lawbook.fixtures.implementation import Implementation, load
+from lawbook.fixtures.trial import Trial
 
 OBJECTS, REPEATS = 20, 9
 Clock = Callable[[], float]

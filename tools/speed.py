@@ -14,7 +14,8 @@ from unittest.mock import patch
 
 import torch
 
-from lawbook.fixtures.implementation import Implementation, Trial, load
+from lawbook.fixtures.implementation import Implementation, load
+from lawbook.fixtures.trial import Trial
 from lawbook.spec_tests import load as specs
 from lawbook.tools.soak import Plan, judged
 

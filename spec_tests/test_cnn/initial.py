@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lawbook.fixtures.implementation import Trial
 from lawbook.fixtures.tree import leaves, ordered
+from lawbook.fixtures.trial import Trial
 from lawbook.reference import cnn
 from lawbook.spec_tests.spec import require
 from lawbook.spec_tests.test_initialization.laws import check_distribution, check_second_moment, normal, uniform

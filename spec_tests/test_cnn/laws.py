@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from lawbook.fixtures.cases.kit import Case
-from lawbook.fixtures.implementation import NotOffered, Trial
+from lawbook.fixtures.implementation import NotOffered
 from lawbook.fixtures.published import cnn as published
 from lawbook.fixtures.tree import leaves, map_leaves
+from lawbook.fixtures.trial import Trial
 from lawbook.reference import cnn
 from lawbook.reference.cnn.layers import parameter_count
 from lawbook.reference.convolution import conv2d

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, ones, zeros
 
 from lawbook.fixtures.cases.kit import Case
-from lawbook.fixtures.implementation import Trial
+from lawbook.fixtures.trial import Trial
 from lawbook.reference import convolution
 from lawbook.reference.convolution.layers import both_ends
 from lawbook.reference.convolution.padding import pad, surround

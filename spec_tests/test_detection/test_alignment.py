@@ -7,7 +7,8 @@ from torch import Tensor, ones, tensor, zeros
 
 from lawbook.fixtures.cases.detection import roi as domains
 from lawbook.fixtures.cases.kit import Case
-from lawbook.fixtures.implementation import NotOffered, Trial
+from lawbook.fixtures.implementation import NotOffered
+from lawbook.fixtures.trial import Trial
 from lawbook.reference import detection
 from lawbook.reference.convolution.sizes import per_axis
 from lawbook.spec_tests.judge import LawBroken

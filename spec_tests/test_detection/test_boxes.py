@@ -7,8 +7,8 @@ from torch import Tensor, ones, tensor, zeros
 
 from lawbook.fixtures.cases import detection_boxes as domains
 from lawbook.fixtures.cases.kit import Case
-from lawbook.fixtures.implementation import Trial
 from lawbook.fixtures.published import detection_boxes as published
+from lawbook.fixtures.trial import Trial
 from lawbook.reference import detection
 from lawbook.spec_tests.judge import LawBroken
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require

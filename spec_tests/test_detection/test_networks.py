@@ -7,9 +7,9 @@ from torch import Tensor, zeros
 
 from lawbook.fixtures.cases.detection import ssd as domains
 from lawbook.fixtures.cases.kit import Case
-from lawbook.fixtures.implementation import Trial
 from lawbook.fixtures.published import detection_ssd as published
 from lawbook.fixtures.tree import map_leaves
+from lawbook.fixtures.trial import Trial
 from lawbook.reference import detection
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require
 

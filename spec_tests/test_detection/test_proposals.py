@@ -7,8 +7,8 @@ from torch import ones, tensor, zeros
 
 from lawbook.fixtures.cases import detection_suppression as domains
 from lawbook.fixtures.cases.kit import Case
-from lawbook.fixtures.implementation import Trial
 from lawbook.fixtures.published import detection_boxes as published
+from lawbook.fixtures.trial import Trial
 from lawbook.reference import detection
 from lawbook.reference.detection.boxes import overlaps
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require

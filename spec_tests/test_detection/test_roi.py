@@ -7,7 +7,7 @@ from torch import Tensor, ones, tensor, zeros
 
 from lawbook.fixtures.cases.detection import roi as domains
 from lawbook.fixtures.cases.kit import Case
-from lawbook.fixtures.implementation import Trial
+from lawbook.fixtures.trial import Trial
 from lawbook.reference import detection, pooling
 from lawbook.reference.convolution.sizes import per_axis
 from lawbook.spec_tests.judge import LawBroken

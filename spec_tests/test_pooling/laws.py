@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, zeros
 
 from lawbook.fixtures.cases.kit import Case
-from lawbook.fixtures.implementation import Trial, copy
+from lawbook.fixtures.implementation import copy
+from lawbook.fixtures.trial import Trial
 from lawbook.reference.convolution.sizes import per_axis
 from lawbook.reference.pooling.places import flat_places, inside, window_places
 from lawbook.spec_tests.judge import LawBroken

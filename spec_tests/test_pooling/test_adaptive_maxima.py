@@ -7,7 +7,7 @@ from torch import ones, tensor, zeros
 
 from lawbook.fixtures.cases import pooling as domains
 from lawbook.fixtures.cases.kit import Case
-from lawbook.fixtures.implementation import Trial
+from lawbook.fixtures.trial import Trial
 from lawbook.reference import pooling
 from lawbook.reference.convolution.sizes import per_axis
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require

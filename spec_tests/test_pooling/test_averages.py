@@ -7,8 +7,9 @@ from torch import ones, tensor, zeros
 
 from lawbook.fixtures.cases import pooling as domains
 from lawbook.fixtures.cases.kit import Case
-from lawbook.fixtures.implementation import Raised, Trial
+from lawbook.fixtures.implementation import Raised
 from lawbook.fixtures.published import pooling as published
+from lawbook.fixtures.trial import Trial
 from lawbook.reference import convolution, pooling
 from lawbook.reference.convolution.padding import surround
 from lawbook.reference.convolution.sizes import per_axis

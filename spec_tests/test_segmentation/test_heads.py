@@ -7,8 +7,8 @@ from torch import Tensor, ones, zeros
 
 from lawbook.fixtures.cases import segmentation as domains
 from lawbook.fixtures.cases.kit import Case
-from lawbook.fixtures.implementation import Trial
 from lawbook.fixtures.published import segmentation as published
+from lawbook.fixtures.trial import Trial
 from lawbook.reference import convolution, pooling, segmentation
 from lawbook.spec_tests.memory import OwnMemory
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require

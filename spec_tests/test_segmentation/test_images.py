@@ -9,8 +9,8 @@ from torch import tensor, zeros
 
 from lawbook.fixtures.cases import segmentation as domains
 from lawbook.fixtures.cases.kit import Case
-from lawbook.fixtures.implementation import Trial
 from lawbook.fixtures.published import segmentation as published
+from lawbook.fixtures.trial import Trial
 from lawbook.reference import segmentation
 from lawbook.spec_tests.chance import ALARM
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require

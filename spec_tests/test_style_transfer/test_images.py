@@ -7,8 +7,8 @@ from torch import Tensor, tensor, zeros
 
 from lawbook.fixtures.cases import style_transfer as domains
 from lawbook.fixtures.cases.kit import Case
-from lawbook.fixtures.implementation import Trial
 from lawbook.fixtures.published import style_transfer as published
+from lawbook.fixtures.trial import Trial
 from lawbook.reference import style_transfer
 from lawbook.spec_tests.spec import Invalid, Spec, require
 

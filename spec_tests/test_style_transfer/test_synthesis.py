@@ -8,8 +8,9 @@ from torch import Tensor, ones, zeros
 from lawbook.fixtures.cases import style_transfer as domains
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.cases.modules import add_one, bell, double, square
-from lawbook.fixtures.implementation import NotOffered, Trial
+from lawbook.fixtures.implementation import NotOffered
 from lawbook.fixtures.published import style_transfer as published
+from lawbook.fixtures.trial import Trial
 from lawbook.reference import style_transfer
 from lawbook.spec_tests.spec import Invalid, Spec, require
 

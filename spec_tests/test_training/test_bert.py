@@ -9,7 +9,7 @@ from torch import Tensor, ones, zeros
 from lawbook.fixtures.cases import training_sights as tasks
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.cases.training_sights import MASK, WORD
-from lawbook.fixtures.implementation import Trial
+from lawbook.fixtures.trial import Trial
 from lawbook.reference import training
 from lawbook.spec_tests.spec import Invalid, require
 from lawbook.spec_tests.test_training.trainers import SHORT, Model, Trainer, equal

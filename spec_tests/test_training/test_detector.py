@@ -7,7 +7,7 @@ from torch import Tensor
 
 from lawbook.fixtures.cases import training_sights as tasks
 from lawbook.fixtures.cases.kit import Case
-from lawbook.fixtures.implementation import Trial
+from lawbook.fixtures.trial import Trial
 from lawbook.reference import training
 from lawbook.reference.detection import box_iou
 from lawbook.spec_tests.spec import Invalid, require

@@ -8,7 +8,7 @@ from torch import Tensor, ones
 
 from lawbook.fixtures.cases import training_tasks as tasks
 from lawbook.fixtures.cases.kit import Case
-from lawbook.fixtures.implementation import Trial
+from lawbook.fixtures.trial import Trial
 from lawbook.reference import training
 from lawbook.spec_tests.spec import Invalid, require
 from lawbook.spec_tests.test_training.trainers import Model, Trainer

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.cases.training_tasks import remembered
-from lawbook.fixtures.implementation import Raised, Trial
+from lawbook.fixtures.implementation import Raised
 from lawbook.fixtures.tree import floating, values
+from lawbook.fixtures.trial import Trial
 from lawbook.reference.modules import load_parameters
 from lawbook.spec_tests.chance import ALARM
 from lawbook.spec_tests.spec import Spec, require

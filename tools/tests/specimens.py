@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from lawbook.fixtures.cases.kit import Case, Domain, Draft, domain
-from lawbook.fixtures.implementation import Implementation, Trial
+from lawbook.fixtures.implementation import Implementation
+from lawbook.fixtures.trial import Trial
 from lawbook.spec_tests import drawing
 from lawbook.spec_tests.judge import Axes, Comparison, compare, spread
 from lawbook.spec_tests.running import LawResult, Settings, run_law

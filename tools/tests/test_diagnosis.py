@@ -178,8 +178,10 @@ class TestText:
         ):
             assert part in text, part
 
-    def test_where_it_raised_is_named(self, tmp_path):
-        file = tmp_path / "mine.py"
+    @pytest.mark.parametrize("folder", ["homework", "lawbook"])
+    def test_where_it_raised_is_named(self, tmp_path, folder):
+        file = tmp_path / folder / "mine.py"
+        file.parent.mkdir()
         file.write_text("\n\ndef softmax(x, dim):\n    y = x * 2\n    return y.no_such_method()\n")
         from lawbook.fixtures.implementation import load as load_implementation
 

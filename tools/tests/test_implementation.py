@@ -13,7 +13,8 @@ import torch
 from lawbook.fixtures import adapters
 from lawbook.fixtures import implementation as implementations
 from lawbook.fixtures.cases.kit import Case, domain
-from lawbook.fixtures.implementation import CannotLoad, Implementation, Raised, Trial, Unfit, as_implementation
+from lawbook.fixtures.implementation import CannotLoad, Implementation, Raised, Unfit, as_implementation
+from lawbook.fixtures.trial import Trial
 from lawbook.reference import losses
 from lawbook.spec_tests import load as load_specs
 from lawbook.spec_tests.spec import require

@@ -4,7 +4,8 @@ from itertools import count
 
 import torch
 
-from lawbook.fixtures.implementation import Implementation, Trial, load
+from lawbook.fixtures.implementation import Implementation, load
+from lawbook.fixtures.trial import Trial
 from lawbook.tools.soak import Plan
 from lawbook.tools.speed import Cost, calls_of, cost, main
 
