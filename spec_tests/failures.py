@@ -135,7 +135,9 @@ def _traced(error: Exception) -> list[str]:
     if not own:
         # The call itself failed, on its arguments' names most likely: there is no line of the implementation's to show.
         return []
-    file, line = own[0]
+    # Of the file that was called the line it got to, in a function that it called perhaps.
+    file = own[0][0]
+    line = [number for name, number in own if name == file][-1]
     return [f"  raised in {file.rpartition('/')[2]}, line {line}"]
 
 

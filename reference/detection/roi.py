@@ -233,19 +233,17 @@ def _pooled(plane: Tensor, rows: Tensor, columns: Tensor, mode: str) -> Tensor:
 def _read(image: Tensor, x: Tensor, y: Tensor, zeros: bool) -> Tensor:
     """``bilinear_sample`` without its checks."""
     height, width = image.shape[1:]
-    # Where all weights are 0 the place does not matter, and the nearest such one keeps indices within bounds.
-    low, beyond = (-1, 0) if zeros else (0, -1)
-    x, y = x.clamp(low, width + beyond), y.clamp(low, height + beyond)
     left, top = x.detach().floor(), y.detach().floor()
     a, b = (x - left).to(image.dtype), (y - top).to(image.dtype)
+    # Two steps outside are as good as any number of them. Rows and columns may be finer than the places' dtype.
+    i, j = (place.double().clamp(-2, size).long() for place, size in ((top, height), (left, width)))
     flat = image.flatten(1)
 
     def element(row: Tensor, column: Tensor) -> Tensor:
-        i, j = row.clamp(0, height - 1), column.clamp(0, width - 1)
-        values = flat[:, i * width + j]
-        return torch.where((i == row) & (j == column), values, 0.0) if zeros else values
+        nearest, next_to = row.clamp(0, height - 1), column.clamp(0, width - 1)
+        values = flat[:, nearest * width + next_to]
+        return torch.where((nearest == row) & (next_to == column), values, 0.0) if zeros else values
 
-    i, j = top.long(), left.long()
     upper = (1 - a) * element(i, j) + a * element(i, j + 1)
     lower = (1 - a) * element(i + 1, j) + a * element(i + 1, j + 1)
     return (1 - b) * upper + b * lower

@@ -182,12 +182,12 @@ class TestText:
     def test_where_it_raised_is_named(self, tmp_path, folder):
         file = tmp_path / folder / "mine.py"
         file.parent.mkdir()
-        file.write_text("\n\ndef softmax(x, dim):\n    y = x * 2\n    return y.no_such_method()\n")
+        file.write_text("\n\ndef softmax(x, dim):\n    return twice(x)\n\ndef twice(x):\n    y = x * 2\n    return y.no_such_method()\n")
         from lawbook.fixtures.implementation import load as load_implementation
 
         result = judge(SPECS["softmax"], "agrees_with_reference", load_implementation(str(file)))
         assert "it raised AttributeError" in result.text
-        assert "raised in mine.py, line 5" in result.text
+        assert "raised in mine.py, line 8" in result.text
 
     def test_no_memory_address_is_printed(self):
         def apply(x, activation):
