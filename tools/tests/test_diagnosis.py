@@ -182,7 +182,9 @@ class TestText:
     def test_where_it_raised_is_named(self, tmp_path, folder):
         file = tmp_path / folder / "mine.py"
         file.parent.mkdir()
-        file.write_text("\n\ndef softmax(x, dim):\n    return twice(x)\n\ndef twice(x):\n    y = x * 2\n    return y.no_such_method()\n")
+        file.write_text(
+            "\n\ndef softmax(x, dim):\n    return twice(x)\n\ndef twice(x):\n    y = x * 2\n    return y.no_such_method()\n"
+        )
         from lawbook.fixtures.implementation import load as load_implementation
 
         result = judge(SPECS["softmax"], "agrees_with_reference", load_implementation(str(file)))

@@ -1,0 +1,246 @@
+"""Components as a textbook writes them, in other forms than the reference: correct, though they check no argument.
+
+Half precisions are computed in float32 and rounded once, as a careful student would.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+
+def wide(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with half-precision tensors widened on the way in, and its result in the first one's dtype."""
+
+    def up(x: Any) -> Any:
+        if isinstance(x, dict):
+            return {name: up(value) for name, value in x.items()}
+        if isinstance(x, tuple):
+            return tuple(map(up, x))
+        return x.float() if isinstance(x, Tensor) and x.dtype in (torch.float16, torch.bfloat16) else x
+
+    @functools.wraps(function)
+    def call(**given: Any) -> Any:
+        dtype = next(x.dtype for x in given.values() if isinstance(x, Tensor) and x.is_floating_point())
+        result = function(**{name: up(x) for name, x in given.items()})
+        return tuple(y.to(dtype) for y in result) if isinstance(result, tuple) else result.to(dtype)
+
+    return call
+
+
+def pair(number: Any) -> tuple[int, int]:
+    """One number for both axes, or two."""
+    return (number, number) if isinstance(number, int) else tuple(number)
+
+
+def reduced(loss: Tensor, reduction: str) -> Tensor:
+    """The loss as asked for."""
+    return {"mean": loss.mean, "sum": loss.sum, "none": lambda: loss}[reduction]()
+
+
+@wide
+def mse_loss(y_hat, y, reduction="mean"):
+    return reduced((y_hat - y) ** 2, reduction)
+
+
+@wide
+def huber_loss(y_hat, y, delta=1.0, reduction="mean"):
+    far = (y_hat - y).abs()
+    near = far.clamp(max=delta)
+    return reduced(near * near / 2 + delta * (far - near), reduction)
+
+
+@wide
+def hardtanh(x, min_val=-1.0, max_val=1.0):
+    inside = (x > min_val) & (x < max_val)
+    return torch.where(inside, x, torch.where(x.detach() >= max_val, max_val, x.detach().clamp(min_val, max_val)))
+
+
+@wide
+def layer_norm(x, normalized_shape, gamma=None, beta=None, eps=1e-5):
+    axes = tuple(range(-len(normalized_shape), 0))
+    y = standardized(x, axes, eps)
+    y = y if gamma is None else gamma * y
+    return y if beta is None else y + beta
+
+
+@wide
+def instance_norm(x, gamma=None, beta=None, eps=1e-5):
+    return by_channel(standardized(x, tuple(range(2, x.ndim)), eps), gamma, beta)
+
+
+@wide
+def group_norm(x, groups, gamma=None, beta=None, eps=1e-5):
+    split = x.reshape(len(x), groups, x.shape[1] // groups, *x.shape[2:])
+    return by_channel(standardized(split, tuple(range(2, split.ndim)), eps).reshape(x.shape), gamma, beta)
+
+
+def standardized(x, axes, eps):
+    """Deviations from the mean over the root of their mean square."""
+    apart = x - x.mean(axes, keepdim=True)
+    return apart / torch.sqrt((apart * apart).mean(axes, keepdim=True) + eps)
+
+
+def by_channel(y, gamma, beta):
+    """Scaled and moved channel by channel."""
+    shape = [1, -1] + [1] * (y.ndim - 2)
+    y = y if gamma is None else gamma.reshape(shape) * y
+    return y if beta is None else y + beta.reshape(shape)
+
+
+@wide
+def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0, dilation=1, groups=1):
+    (s, t), (p, q), (extra, more), (d, e) = map(pair, (stride, padding, output_padding, dilation))
+    (n, c, h, w), (_, o, k, m) = x.shape, weight.shape
+    height, width = (h - 1) * s + d * (k - 1) + 1 + extra, (w - 1) * t + e * (m - 1) + 1 + more
+    y = x.new_zeros(n, o * groups, height, width)
+    images, taps = x.reshape(n, groups, c // groups, h, w), weight.reshape(groups, c // groups, o, k, m)
+    for a in range(k):
+        for b in range(m):
+            stamp = torch.einsum("ngchw,gco->ngohw", images, taps[..., a, b]).reshape(n, o * groups, h, w)
+            canvas = x.new_zeros(y.shape)
+            canvas[:, :, a * d : a * d + (h - 1) * s + 1 : s, b * e : b * e + (w - 1) * t + 1 : t] = stamp
+            y = y + canvas
+    return by_channel(y[:, :, p : height - p, q : width - q], None, bias)
+
+
+@wide
+def avg_pool2d(x, kernel, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
+    windows = [
+        list(spans(n, *sizes, ceil_mode))
+        for n, *sizes in zip(
+            x.shape[2:], pair(kernel), pair(kernel if stride is None else stride), pair(padding), strict=True
+        )
+    ]
+    rows = []
+    for top, bottom, height in windows[0]:
+        means = []
+        for left, right, width in windows[1]:
+            window = x[:, :, top:bottom, left:right]
+            count = height * width if count_include_pad else (bottom - top) * (right - left)
+            means.append(window.sum((2, 3)) / (divisor_override or count))
+        rows.append(torch.stack(means, -1))
+    return torch.stack(rows, -2)
+
+
+def spans(n, kernel, stride, padding, ceil_mode):
+    """First element, end and size (padding included) of every window along an axis."""
+    count = (math.ceil if ceil_mode else math.floor)((n + 2 * padding - kernel) / stride) + 1
+    if ceil_mode and (count - 1) * stride >= n + padding:
+        count -= 1
+    for start in range(-padding, -padding + count * stride, stride):
+        end = min(start + kernel, n + padding)
+        yield max(start, 0), min(end, n), end - start
+
+
+@wide
+def upsample_bilinear(x, size=None, scale=None, align_corners=False):
+    old = x.shape[2:]
+    if size is None:
+        factors = (scale, scale) if isinstance(scale, int | float) else scale
+        size = [math.floor(n * factor) for n, factor in zip(old, factors, strict=True)]
+    (top, bottom, a), (left, right, b) = (
+        neighbours(n, new, align_corners, x.dtype)
+        for n, new in zip(old, pair(size) if isinstance(size, int) else size, strict=True)
+    )
+    a = a[:, None]
+    return (
+        (1 - a) * (1 - b) * x[:, :, top][..., left]
+        + (1 - a) * b * x[:, :, top][..., right]
+        + a * (1 - b) * x[:, :, bottom][..., left]
+        + a * b * x[:, :, bottom][..., right]
+    )
+
+
+def neighbours(old, new, align_corners, dtype):
+    """The two elements that every new one lies between, and how near it is to the second."""
+    place = torch.arange(new, dtype=torch.float64)
+    place = place * ((old - 1) / max(new - 1, 1)) if align_corners else (place + 0.5) * old / new - 0.5
+    place = place.clamp(0, old - 1)
+    first = place.floor().long()
+    return first, (first + 1).clamp(max=old - 1), (place - first).to(dtype)
+
+
+@wide
+def bilinear_sample(image, x, y, outside="zeros"):
+    height, width = image.shape[1:]
+    a, b = (x - x.floor()).to(image.dtype), (y - y.floor()).to(image.dtype)
+
+    def element(row, column):
+        i, j = row.double().clamp(-1, height).long(), column.double().clamp(-1, width).long()
+        values = image[:, i.clamp(0, height - 1), j.clamp(0, width - 1)]
+        there = (i >= 0) & (i < height) & (j >= 0) & (j < width)
+        return torch.where(there, values, 0.0) if outside == "zeros" else values
+
+    row, column = y.detach().floor(), x.detach().floor()
+    return (
+        (1 - a) * (1 - b) * element(row, column)
+        + a * (1 - b) * element(row, column + 1)
+        + (1 - a) * b * element(row + 1, column)
+        + a * b * element(row + 1, column + 1)
+    )
+
+
+@wide
+def offset_boxes(anchors, boxes, eps=1e-6):
+    sizes = anchors[..., 2:] - anchors[..., :2]
+    apart = (boxes[..., 2:] + boxes[..., :2] - anchors[..., 2:] - anchors[..., :2]) / 2
+    return torch.cat([10 * apart / sizes, 5 * torch.log(eps + (boxes[..., 2:] - boxes[..., :2]) / sizes)], -1)
+
+
+@wide
+def offset_inverse(anchors, offsets):
+    sizes = anchors[..., 2:] - anchors[..., :2]
+    centre = (anchors[..., :2] + anchors[..., 2:]) / 2 + offsets[..., :2] * sizes / 10
+    half = sizes * torch.exp(offsets[..., 2:] / 5) / 2
+    return torch.cat([centre - half, centre + half], -1)
+
+
+@wide
+def gram(features):
+    rows = features[0].flatten(1)
+    return torch.einsum("ci,di->cd", rows, rows) / rows.numel()
+
+
+@wide
+def lstm_cell(x, state, params):
+    h, c = state
+    i, f, o = (torch.sigmoid(gate(x, h, params, name)) for name in "ifo")
+    c = f * c + i * torch.tanh(gate(x, h, params, "c"))
+    return o * torch.tanh(c), c
+
+
+@wide
+def gru_cell(x, h, params, reset="before"):
+    z, r = (torch.sigmoid(gate(x, h, params, name)) for name in "zr")
+    if reset == "before":
+        candidate = torch.tanh(gate(x, r * h, params, "h"))
+    else:
+        recurrent = h @ params["W_hh"] + params.get("b_hh", 0.0)
+        candidate = torch.tanh(x @ params["W_xh"] + params["b_h"] + r * recurrent)
+    return candidate + z * (h - candidate)
+
+
+def gate(x, h, params, name):
+    """Input and state side by side, times the weights one above the other."""
+    weights = torch.cat([params[f"W_x{name}"], params[f"W_h{name}"]])
+    return torch.cat([x, h], 1) @ weights + params[f"b_{name}"]
+
+
+@wide
+def gaussian_attention(queries, keys, values, sigma=1.0):
+    squares = ((queries[:, :, None] - keys[:, None]) ** 2).sum(-1)
+    return torch.einsum("bqk,bkv->bqv", torch.softmax(-squares / (2 * sigma**2), -1), values)
+
+
+@wide
+def zero_pad2d(x, padding):
+    left, right, top, bottom = (padding,) * 4 if isinstance(padding, int) else padding
+    return pad(pad(x, (left, right)), (0, 0, top, bottom))
+
+
+COMPONENTS = [name for name, found in list(globals().items()) if hasattr(found, "__wrapped__")]
