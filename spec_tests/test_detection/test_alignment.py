@@ -108,6 +108,18 @@ class TestBilinearSample(Spec):
         found = [impl(case, x=far, y=far, outside=rule) for rule in ("zeros", "border")]
         return found, [torch.zeros_like(corner), corner]
 
+    def test_far_outside_of_a_wide_image(self, impl: Trial) -> None:
+        """Beyond 1,027 columns, a number that bfloat16 does not hold, the last one goes on, or there is 0."""
+        if self.lacks_dtype(impl, torch.bfloat16):
+            raise NotOffered(f"{impl.implementation.name} has no bfloat16, in which alone it shows")
+        image = torch.zeros(1, 1, 1027, dtype=torch.bfloat16)
+        image[..., -4:] = torch.tensor([2.0, 3.0, 4.0, 5.0])
+        x = torch.tensor([1040.0, 1e5], dtype=torch.bfloat16)
+        for outside, expected in (("border", 5.0), ("zeros", 0.0)):
+            found = impl.call(image=image, x=x, y=torch.zeros_like(x), outside=outside)
+            right = bool((found == expected).all())
+            require(right, f"at x = {x.tolist()}, outside = {outside!r}, it is {found.tolist()}, expected {expected}")
+
     def test_additive(self, impl: Trial, case: Case) -> Any:
         """The sum of two images gives the sum of their values."""
         other = case.noise(case.image.shape)
