@@ -240,9 +240,9 @@ def _read(image: Tensor, x: Tensor, y: Tensor, zeros: bool) -> Tensor:
     flat = image.flatten(1)
 
     def element(row: Tensor, column: Tensor) -> Tensor:
-        nearest, next_to = row.clamp(0, height - 1), column.clamp(0, width - 1)
-        values = flat[:, nearest * width + next_to]
-        return torch.where((nearest == row) & (next_to == column), values, 0.0) if zeros else values
+        inner_row, inner_column = row.clamp(0, height - 1), column.clamp(0, width - 1)
+        values = flat[:, inner_row * width + inner_column]
+        return torch.where((inner_row == row) & (inner_column == column), values, 0.0) if zeros else values
 
     upper = (1 - a) * element(i, j) + a * element(i, j + 1)
     lower = (1 - a) * element(i + 1, j) + a * element(i + 1, j + 1)
