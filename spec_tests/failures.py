@@ -19,6 +19,9 @@ from lawbook.spec_tests.judge import LawBroken
 if TYPE_CHECKING:
     from lawbook.spec_tests.running import LawRun
 
+ENGINE = Path(implementation.__file__).parent
+"""Where the calls into an implementation are written."""
+
 MANY = 64
 """Tensors of more elements are shown in part."""
 
@@ -131,7 +134,7 @@ def _traced(error: Exception) -> list[str]:
     while trace is not None:
         places.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
         trace = trace.tb_next
-    own = [place for place in places if Path(place[0]).parent != Path(implementation.__file__).parent]
+    own = [place for place in places if Path(place[0]).parent != ENGINE]
     if not own:
         # The call itself failed, on its arguments' names most likely: there is no line of the implementation's to show.
         return []

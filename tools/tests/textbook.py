@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 
 def wide(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -56,8 +55,7 @@ def huber_loss(y_hat, y, delta=1.0, reduction="mean"):
 
 @wide
 def hardtanh(x, min_val=-1.0, max_val=1.0):
-    inside = (x > min_val) & (x < max_val)
-    return torch.where(inside, x, torch.where(x.detach() >= max_val, max_val, x.detach().clamp(min_val, max_val)))
+    return torch.where((x > min_val) & (x < max_val), x, x.detach().clamp(min_val, max_val))
 
 
 @wide
@@ -235,12 +233,3 @@ def gate(x, h, params, name):
 def gaussian_attention(queries, keys, values, sigma=1.0):
     squares = ((queries[:, :, None] - keys[:, None]) ** 2).sum(-1)
     return torch.einsum("bqk,bkv->bqv", torch.softmax(-squares / (2 * sigma**2), -1), values)
-
-
-@wide
-def zero_pad2d(x, padding):
-    left, right, top, bottom = (padding,) * 4 if isinstance(padding, int) else padding
-    return pad(pad(x, (left, right)), (0, 0, top, bottom))
-
-
-COMPONENTS = [name for name, found in list(globals().items()) if hasattr(found, "__wrapped__")]
