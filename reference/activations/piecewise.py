@@ -120,9 +120,9 @@ def prelu(x: Tensor, weight: Tensor) -> Tensor:
 def threshold(x: Tensor, threshold: float, value: float) -> Tensor:
     """Keep numbers above a threshold, replace the others by a value.
 
-        y = x  if x > threshold,  else  value
+        y = x  if x > threshold,   value  if x ≤ threshold
 
-    where the value need not be the threshold: the function may jump.
+    where the value need not be the threshold: the function may jump. A nan, which is neither, stays one.
 
     Args:
         x: any shape, floating.

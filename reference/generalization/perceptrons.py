@@ -37,7 +37,8 @@ def perceptron_step(w: Tensor, x: Tensor, y: int) -> Tensor:
         ValueError: shapes differ, ``w`` has not one axis, or ``y`` is neither 1 nor −1.
         TypeError: ``w`` or ``x`` is not floating, or their dtypes differ.
 
-    Conventions: ⟨w, x⟩ = 0 counts as a mistake, or training from w = 0 would never begin.
+    Conventions: ⟨w, x⟩ = 0 counts as a mistake, or training from w = 0 would never begin. A sample that holds nan is on
+        neither side: whether it is added, as a step of descent on the loss does, or not, is left open.
 
     Source: note 004, section on multilayer perceptrons; Rosenblatt 1958, Psychological Review 65(6).
     """

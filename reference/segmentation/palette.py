@@ -27,7 +27,8 @@ def voc_palette() -> tuple[Tensor, tuple[str, ...]]:
         ``colors``, (21, 3), uint8, a row of red, green and blue for every class; and ``classes``, the 21 names, of which
         the first is "background". The tensor is a new one at every call.
 
-    Conventions: VOC's label images also hold (224, 224, 192) along the borders of objects. It belongs to no class.
+    Conventions: names are spelled as the note prints them: "diningtable", "potted plant", "tv/monitor". VOC's label images
+        also hold (224, 224, 192) along the borders of objects. It belongs to no class.
 
     Source: note 004, semantic segmentation (VOC_COLORMAP, VOC_CLASSES); Everingham et al. 2010, the development kit of
         Pascal VOC.
