@@ -3,8 +3,10 @@
 Half precisions are computed in float32 and rounded once, as a careful student would.
 """
 
+import bisect
 import functools
 import math
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -233,3 +235,68 @@ def gate(x, h, params, name):
 def gaussian_attention(queries, keys, values, sigma=1.0):
     squares = ((queries[:, :, None] - keys[:, None]) ** 2).sum(-1)
     return torch.einsum("bqk,bkv->bqv", torch.softmax(-squares / (2 * sigma**2), -1), values)
+
+
+def perceptron_step(w, x, y):
+    return w + y * x if y * float(w @ x) <= 0 else w.clone()
+
+
+def multi_step_lr(base_lr, milestones, epochs, gamma=0.1):
+    lowered = sorted(milestones)
+    return [base_lr * gamma ** bisect.bisect_right(lowered, epoch) for epoch in range(epochs)]
+
+
+def nms(boxes, scores, threshold):
+    corners = boxes.float() if boxes.dtype in (torch.float16, torch.bfloat16) else boxes
+    corners = corners if corners.is_floating_point() else corners.double()
+    left, kept = torch.argsort(scores, descending=True, stable=True), []
+    while len(left):
+        best, left = left[0], left[1:]
+        kept.append(int(best))
+        left = left[~(overlaps(corners[best], corners[left]) > threshold)]
+    return torch.tensor(kept, dtype=torch.int64)
+
+
+def overlaps(box, others):
+    """Intersection over union of one box with each of the others, 0 where both are empty."""
+    sides = torch.minimum(box[2:], others[:, 2:]) - torch.maximum(box[:2], others[:, :2])
+    shared = sides.clamp(min=0).prod(1)
+    union = (box[2:] - box[:2]).prod() + (others[:, 2:] - others[:, :2]).prod(1) - shared
+    return torch.where(union > 0, shared / union, 0.0)
+
+
+def mean_iou(pred, label, classes, ignore=None):
+    counted = torch.ones_like(label, dtype=torch.bool) if ignore is None else label != ignore
+    pairs = label[counted].long() * classes + pred[counted].long()
+    table = torch.bincount(pairs, minlength=classes * classes).reshape(classes, classes).double()
+    shared = table.diag()
+    union = table.sum(0) + table.sum(1) - shared
+    return float((shared / union)[union > 0].mean())
+
+
+def bleu(pred, label, k, weights=None):
+    pred, label = (text.split() if isinstance(text, str) else list(text) for text in (pred, label))
+    if len(pred) < k:
+        return 0.0
+    score = math.exp(min(0.0, 1 - len(label) / len(pred)))
+    for n in range(1, k + 1):
+        left = Counter(tuple(label[i : i + n]) for i in range(len(label) - n + 1))
+        found = 0
+        for i in range(len(pred) - n + 1):
+            gram = tuple(pred[i : i + n])
+            found += left[gram] > 0
+            left[gram] -= 1
+        score *= (found / (len(pred) - n + 1)) ** (0.5**n if weights is None else weights[n - 1]) if found else 0.0
+    return score
+
+
+def beam_search(step_fn, bos, eos, steps, k, alpha=0.75):
+    live, ended = [((bos,), 0.0)], []
+    while live and len(live[0][0]) <= steps:
+        longer = [((*p, t), s + x) for p, s in live for t, x in enumerate(step_fn(p).tolist()) if x > -math.inf]
+        kept = sorted(longer, key=lambda one: (-one[1], one[0]))[: k - len(ended)]
+        ended += [one for one in kept if one[0][-1] == eos]
+        live = [one for one in kept if one[0][-1] != eos]
+    scored = [(s / (len(p) - 1) ** alpha, p[1:]) for p, s in live + ended]
+    score, tokens = min(scored, key=lambda one: (-one[0], one[1]))
+    return list(tokens), score
