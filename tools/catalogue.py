@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -85,12 +85,21 @@ def page(specs: Registry, component: str) -> RenderableType:
     sections = {
         "its own laws": [f"{law}: {text}" for law, text in applying.items() if law not in universal],
         "universal laws": [f"{law}: {text}" for law, text in applying.items() if law in universal],
+        "judged arguments": list(_judged(spec, applying)),
         "declined": [f"{law}: {reason}" for law, reason in spec.declines.items()],
         "look first at": list(spec.prerequisites),
         "known mistakes": [_mistake(entry) for entry in mistakes(component)],
         "source": sources(spec),
     }
     return Group(*parts, *(_section(title, lines) for title, lines in sections.items() if lines))
+
+
+def _judged(spec: Any, laws: Mapping[str, str]) -> Iterator[str]:
+    """Which arguments the universal laws differentiate by, and put a nan into, where that is not every one."""
+    if spec.differentiable:
+        yield f"gradients to {', '.join(spec.differentiable)}" + (", second derivatives too" if spec.twice else "")
+    if "nan_not_hidden" in laws and spec.nan_arguments is not None:
+        yield f"nan in {', '.join(spec.nan_arguments)} alone"
 
 
 def mistakes(component: str) -> list[Any]:

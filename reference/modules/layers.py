@@ -177,7 +177,7 @@ def shared_linear(x: Tensor, weight: Tensor, times: int) -> Tensor:
 
         h_0 = x,    h_t = relu(h_{t−1} · weightᵀ),    y = h_times
 
-    The weight's gradient is the sum of what every use would receive alone.
+    The weight's gradient is the sum of what every use would receive alone. The rectifier's slope at 0 is 0, as in ``relu``.
 
     Args:
         x: (…, n), floating.

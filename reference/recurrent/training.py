@@ -32,7 +32,8 @@ def clip_gradients(grads: Gradients, theta: float) -> Gradients:
         theta: the largest norm allowed, above 0.
 
     Returns:
-        The same kind of container with new tensors; equal to the old ones when ‖g‖ ≤ θ, zeros included.
+        The same kind of container with new tensors; equal to the old ones when ‖g‖ ≤ θ, zeros included. The factor is a
+        function of the gradients, and differentiated as one.
 
     Raises:
         ValueError: ``theta`` is not above 0, or a gradient holds inf or nan: θ/∞ would turn every finite gradient
@@ -121,7 +122,7 @@ def bptt_gradient(params: Parameters, x: Tensor, cotangent: Tensor, state: Tenso
         state: h_0, (B, H); None stands for zeros.
 
     Returns:
-        {W_hh (H, H), W_xh (D, H), b_h (H,), state (B, H), x (T, B, D)}.
+        {W_hh (H, H), W_xh (D, H), b_h (H,), state (B, H), x (T, B, D)}, which can be differentiated again.
 
     Raises:
         ValueError: no step, or a shape or key that does not fit.

@@ -7,6 +7,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+from lawbook.spec_tests import load
 from lawbook.tools import catalogue, cli
 from lawbook.tools.tests import samples
 
@@ -50,6 +51,9 @@ class FakeSpec:
         self.chapter = chapter
         self.declines = declines or {}
         self.prerequisites = ()
+        self.differentiable = ("x",)
+        self.twice = True
+        self.nan_arguments = None
 
     def laws(self):
         return {
@@ -120,6 +124,12 @@ class TestShow:
         assert "rows_sum_to_one: Every row adds up to one." in text
         assert "agrees_with_reference: there is none" in text
         assert "Bridle 1990" in text
+        assert "gradients to x, second derivatives too" in text
+        assert "nan in" not in text
+
+    def test_the_arguments_that_are_spared_a_nan(self, monkeypatch):
+        monkeypatch.setattr(catalogue, "registry", load)
+        assert "nan in w alone" in invoke("show", "perceptron_step").stdout
 
     def test_unknown_component(self):
         assert refused("show", "softmx") == "There is no component 'softmx'; did you mean softmax?"
