@@ -4,6 +4,7 @@ import ast
 import importlib
 import sys
 import types
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,16 @@ class TestLoading:
         assert found.function("log_softmax") is None
         assert found.files() == [str(file)]
         assert str(tmp_path) not in sys.path
+
+    def test_what_an_import_warns_of_is_no_error(self, tmp_path):
+        """In lawbook's own tests, as in other projects that tell pytest so, warnings are errors."""
+        file = tmp_path / "warns.py"
+        file.write_text(
+            "import warnings\nwarnings.warn('a library is slow without another')\ndef softmax(x, dim): return x\n"
+        )
+        assert implementations.load(str(file)).function("softmax") is not None
+        with pytest.raises(UserWarning):
+            warnings.warn("still an error", stacklevel=1)
 
     def test_a_module_and_the_submodules_of_a_package(self, tmp_path, monkeypatch):
         package = tmp_path / "a_library_for_this_test"
