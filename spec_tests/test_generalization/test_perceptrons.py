@@ -26,9 +26,8 @@ class TestPerceptronStep(Spec):
     component = generalization.perceptron_step
     cases = domains.perceptron_step
     differentiable = ("w", "x")
-    nan_arguments = (
-        "w",
-    )  # A sample of nan is on neither side: the formula leaves the weights alone, descent makes them nan.
+    # A sample of nan is on neither side: the formula leaves the weights alone, descent makes them nan.
+    nan_arguments = ("w",)
     extremes = domains.perceptron_step_extremes
     edges = (dict(w=ramp(0), x=ramp(0), y=1), dict(w=ramp(1), x=ramp(1), y=-1), dict(w=torch.zeros(1), x=ramp(1), y=1))
     invalid = (
