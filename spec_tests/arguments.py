@@ -1,6 +1,8 @@
 """Arguments altered for a law, and whether they are as they were."""
 
+import contextlib
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lawbook.fixtures.cases.kit import Case
+from lawbook.fixtures.implementation import Raised
 from lawbook.fixtures.tree import is_floating, leaves, map_leaves
 from lawbook.spec_tests.judge import LawBroken
 
@@ -32,6 +35,18 @@ def remember(broken: Exception, arguments: dict[str, Any]) -> None:
         broken.evidence["case"] = arguments
     else:
         broken.arguments = arguments  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
+def remembered(case: Case) -> Iterator[None]:
+    """For laws that make their own cases: a failure says on which of them it was met, and whether the gradient was wrong."""
+    try:
+        yield
+    except (LawBroken, Raised) as broken:
+        remember(broken, case.arguments)
+        if isinstance(broken, LawBroken) and broken.evidence.get("kind") == "gradient" and not broken.args[0]:
+            broken.args = ("in the gradient",)
+        raise
 
 
 def _identical(a: Any, b: Any) -> bool:

@@ -186,6 +186,8 @@ class Spec(UniversalLaws):
         """Why a law does not apply to this component and implementation, in words; None when it does."""
         if law in cls.declines:
             return cls.declines[law]
+        if law == "many_samples" and "agrees_with_reference" in cls.declines:
+            return cls.declines["agrees_with_reference"]
         gradients = law in ("gradient_agrees", "second_derivative_agrees")
         if gradients and not cls.differentiable:
             return "the contract has no differentiable argument"
@@ -195,7 +197,7 @@ class Spec(UniversalLaws):
             return f"{implementation.name} offers no gradients"
         if law == "defaults_agree" and not defaults(cls.component):
             return "the contract has no optional argument"
-        if law == "samples_independent" and cls.batch is Spec.batch:
+        if law in ("samples_independent", "many_samples") and cls.batch is Spec.batch:
             return "the contract has no batch of samples"
         if law == "memory_layout" and implementation.bridge == "dlpack":
             return f"arrays of {implementation.name} have no strides of their own"

@@ -12,7 +12,8 @@ from lawbook.fixtures.implementation import Raised, copy
 from lawbook.fixtures.tree import floating, is_floating, leaves, map_leaves, ordered, values, widened
 from lawbook.fixtures.trial import Trial
 from lawbook.spec_tests import globals_guard
-from lawbook.spec_tests.arguments import defaults, remember, require_same, same, with_nan, within_range
+from lawbook.spec_tests.arguments import defaults, remember, remembered, require_same, same, with_nan, within_range
+from lawbook.spec_tests.crowds import FEWER, MANY, crowded, of_samples
 from lawbook.spec_tests.form import check_form
 from lawbook.spec_tests.judge import LawBroken, compare
 from lawbook.spec_tests.memory import storage
@@ -224,17 +225,33 @@ class UniversalLaws(Circumstances):
         worst = 0.0
         for arguments in self.edges:
             case = Case(arguments, self.dtype)
-            try:
+            with remembered(case):
                 worst = max(worst, self.oracle.check_value(impl(case), case, self.rows(case)))
                 if self.differentiable and impl.implementation.has_gradients:
                     worst = max(worst, self._gradient(impl, case, second=False) or 0.0)
-            except (LawBroken, Raised) as broken:
-                remember(broken, case.arguments)
-                if isinstance(broken, LawBroken) and broken.evidence.get("kind") == "gradient" and not broken.args[0]:
-                    broken.args = ("in the gradient",)
-                raise
             self.tried += 1
         return worst
+
+    def test_many_samples(self, impl: Trial) -> Any:
+        """A batch of 37 samples gives what the reference gives, gradients included."""
+        found = []
+        for case, batch in crowded(self):
+            try:
+                found += self._as_the_reference(impl, of_samples(case, batch, MANY))
+            except (LawBroken, Raised):
+                for fewer in FEWER:
+                    self._as_the_reference(impl, of_samples(case, batch, fewer))
+                raise
+            self.tried += 1
+        return max(found) if found else self.skip
+
+    def _as_the_reference(self, impl: Trial, case: Case) -> list[float]:
+        """The laws of agreement, of value and gradient, as the Spec has them."""
+        laws = [self.test_agrees_with_reference]
+        if not type(self).inapplicable("gradient_agrees", impl.implementation):  # type: ignore[attr-defined]
+            laws.append(self.test_gradient_agrees)
+        with remembered(case):
+            return [share for share in (law(impl, case) for law in laws) if isinstance(share, float)]
 
     def test_invalid_input_raises(self, impl: Trial) -> Any:
         """Arguments that the contract forbids raise, and nothing is half done."""

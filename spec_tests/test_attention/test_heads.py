@@ -114,6 +114,7 @@ class TestMultiHeadAttention(PairLaws, MaskLaws, Spec):
         {**_good, "q": ramp(0, 3, 4), "k": ramp(0, 5, 3), "v": ramp(0, 5, 6), "valid_lens": None},
         {**_good, "q": ramp(2, 0, 4)},
         {**_good, "heads": 4},
+        {**_good, "params": weights(4, 3, 6, 16, 24, 5), "heads": 8},
     )
     invalid = (
         Invalid(ValueError, "sizes that heads do not divide", **{**_good, "heads": 3}),

@@ -1,5 +1,6 @@
 """Laws that the convolutions in one, two and three dimensions share, and those of their transposes."""
 
+import math
 from typing import Any, ClassVar
 
 import torch
@@ -66,14 +67,21 @@ def invalid_convolutions(axes: int) -> tuple[Invalid, ...]:
     )
 
 
+def waves(*shape: int) -> Tensor:
+    """Numbers of which no two are alike."""
+    return torch.arange(math.prod(shape), dtype=torch.float64).cos().reshape(shape)
+
+
 def edge_convolutions(axes: int) -> tuple[dict[str, Any], ...]:
-    """No samples, and a single element under a single tap."""
+    """No samples, a single element under a single tap, and more channels, kernels and groups than are drawn."""
     single, taps = (1,) * axes, (2, 3, 2)[:axes]
     return (
         {"x": zeros(0, 2, *taps), "weight": ones(3, 2, *single), "bias": ones(3)},
         {"x": ones(1, 1, *single), "weight": ones(1, 1, *single), "bias": None},
         {"x": ones(1, 2, *taps), "weight": ones(3, 2, *taps), "bias": ones(3)},
         {"x": ones(2, 1, *single), "weight": ones(1, 1, *(3,) * axes), "bias": None, "padding": 1},
+        {"x": waves(2, 18, *taps), "weight": waves(20, 18, *single), "bias": waves(20)},
+        {"x": waves(2, 18, *taps), "weight": waves(36, 2, *taps), "bias": None, "groups": 9},
     )
 
 
@@ -212,13 +220,14 @@ def invalid_transposed(axes: int) -> tuple[Invalid, ...]:
 
 
 def edge_transposed(axes: int) -> tuple[dict[str, Any], ...]:
-    """No samples, and a single element that stamps a single tap or a whole kernel."""
+    """No samples, a single element that stamps a single tap or a whole kernel, and more channels than are drawn."""
     single, taps = (1,) * axes, (2, 3, 2)[:axes]
     return (
         {"x": zeros(0, 2, *taps), "weight": ones(2, 3, *single), "bias": ones(3)},
         {"x": ones(1, 1, *single), "weight": ones(1, 1, *single), "bias": None},
         {"x": ones(1, 2, *single), "weight": ones(2, 3, *taps), "bias": ones(3)},
         {"x": ones(2, 1, *single), "weight": ones(1, 1, *(3,) * axes), "bias": None, "padding": 1},
+        {"x": waves(2, 18, *single), "weight": waves(18, 20, *taps), "bias": waves(20)},
     )
 
 

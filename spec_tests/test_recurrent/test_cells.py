@@ -31,7 +31,7 @@ def _invalid(kind, state="state"):
 
 def _edges(kind, state="state", **form):
     edges = []
-    for batch, inputs, hidden in ((0, 3, 2), (1, 1, 1)):
+    for batch, inputs, hidden in ((0, 3, 2), (1, 1, 1), (2, 18, 20)):
         start = ramp(batch, hidden)
         start = (start, start + 1) if kind == "lstm" else start
         edges.append({"x": ramp(batch, inputs), state: start, "params": parameters(kind, inputs, hidden), **form})

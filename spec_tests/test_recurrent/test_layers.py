@@ -29,6 +29,7 @@ def _edges(kind):
         dict(x=ramp(1, 2, 2), state=state(1, 2, 3), params=[parameters(kind, 2, 3)]),
         dict(x=ramp(1, 1, 1), state=None, params=[parameters(kind, 1, 1)]),
         dict(x=ramp(3, 1, 2), state=state(2, 3, 3), params=two, bidirectional=True, batch_first=True),
+        dict(x=ramp(2, 2, 18), state=None, params=[parameters(kind, 18, 20)]),
     )
 
 

@@ -188,6 +188,33 @@ class TestSamples:
         assert judge(of, "samples_independent", first_counts_double).outcome == "fail"
 
 
+class TestManySamples:
+    OF = spec(lambda x: x * x, batches, differentiable=("x",), batch=lambda self, case: Batch(x=0))
+
+    def test_a_tile_that_is_left_out_is_shown_with_few_samples(self):
+        def four_at_most(x):
+            return torch.cat([x[:4] ** 2, x[4:]])
+
+        result = judge(self.OF, "many_samples", four_at_most)
+        assert result.outcome == "fail"
+        assert len(result.failure.case["x"]) == 5
+
+    def test_gradients_are_judged_too(self):
+        def sixteen_learn(x):
+            return torch.cat([x[:16] ** 2, x[16:].detach() ** 2])
+
+        assert judge(self.OF, "agrees_with_reference", sixteen_learn).outcome == "pass"
+        result = judge(self.OF, "many_samples", sixteen_learn)
+        assert result.outcome == "fail"
+        assert "in the gradient" in result.failure.message
+
+    def test_components_without_samples_are_spared(self):
+        whole = spec(lambda x: x * x, batches, batch=lambda self, case: None)
+        assert judge(whole, "many_samples", lambda x: x * x).outcome == "not_applicable"
+        large = spec(lambda x: x * 2, domain(lambda d: {"x": d.tensor((2, 1000))}), batch=lambda self, case: Batch(x=0))
+        assert judge(large, "many_samples", lambda x: x * 2).outcome == "not_applicable"
+
+
 class TestInvalid:
     OF = spec(
         lambda x: x * 1.0,
