@@ -235,7 +235,7 @@ class UniversalLaws(Circumstances):
     def test_many_samples(self, impl: Trial) -> Any:
         """A batch of 37 samples gives what the reference gives, gradients included."""
         found = []
-        for case, batch in crowded(self):
+        for case, batch in crowded(self):  # type: ignore[arg-type]
             try:
                 found += self._as_the_reference(impl, of_samples(case, batch, MANY))
             except (LawBroken, Raised):
