@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.tree import is_floating, values
@@ -50,6 +52,11 @@ def of_samples(case: Case, batch: Batch, count: int) -> Case:
     size = _samples(case, batch)
     order = torch.randint(size, (MANY,), generator=torch.Generator().manual_seed(size))[:count]
     return case.but(**{name: case[name].index_select(axis, order) for name, axis in batch.arguments.items()})
+
+
+def waves(*shape: int) -> Tensor:
+    """Numbers in [−1, 1] of which no two are alike, for edges that hold more than cases do."""
+    return torch.arange(math.prod(shape), dtype=torch.float64).cos().reshape(shape)
 
 
 def _samples(case: Case, batch: Batch) -> int:

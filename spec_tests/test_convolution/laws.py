@@ -1,6 +1,5 @@
 """Laws that the convolutions in one, two and three dimensions share, and those of their transposes."""
 
-import math
 from typing import Any, ClassVar
 
 import torch
@@ -12,6 +11,7 @@ from lawbook.reference import convolution
 from lawbook.reference.convolution.layers import both_ends
 from lawbook.reference.convolution.padding import pad, surround
 from lawbook.reference.convolution.sizes import per_axis
+from lawbook.spec_tests.crowds import waves
 from lawbook.spec_tests.spec import Batch, Invalid, require
 
 
@@ -65,11 +65,6 @@ def invalid_convolutions(axes: int) -> tuple[Invalid, ...]:
         Invalid(ValueError, "an image without places", x=x[:, :, :0], weight=weight, padding=2),
         Invalid(TypeError, "whole numbers for an image", x=x.long(), weight=weight),
     )
-
-
-def waves(*shape: int) -> Tensor:
-    """Numbers of which no two are alike."""
-    return torch.arange(math.prod(shape), dtype=torch.float64).cos().reshape(shape)
 
 
 def edge_convolutions(axes: int) -> tuple[dict[str, Any], ...]:

@@ -8,6 +8,7 @@ from torch import full, ones, tensor, zeros
 from lawbook.fixtures.cases import losses as domains
 from lawbook.fixtures.published import losses as published
 from lawbook.reference import losses
+from lawbook.spec_tests.crowds import waves
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require
 
 
@@ -41,6 +42,7 @@ class TestBceLoss(Spec):
         {"p": zeros(0, 3), "t": zeros(0, 3), "reduction": "sum"},
         {"p": zeros(0), "t": zeros(0), "reduction": "none"},
         {"p": full((1, 1), 0.25), "t": ones(1, 1)},
+        {"p": waves(300).sigmoid(), "t": (waves(300) + 1) / 2},
     )
 
     def batch(self, case):
@@ -110,6 +112,7 @@ class TestBceWithLogits(Spec):
         {"x": zeros(0, 3), "t": zeros(0, 3), "reduction": "sum"},
         {"x": zeros(0), "t": zeros(0), "reduction": "none"},
         {"x": zeros(1, 1), "t": ones(1, 1)},
+        {"x": 3 * waves(300), "t": (waves(300) + 1) / 2},
     )
 
     def batch(self, case):
@@ -185,6 +188,7 @@ class TestFocalLoss(Spec):
         {"p": zeros(0, 3), "y": zeros(0, 3), "reduction": "sum"},
         {"p": zeros(0), "y": zeros(0), "reduction": "none"},
         {"p": full((1, 1), 0.25), "y": ones(1, 1)},
+        {"p": waves(300).sigmoid(), "y": (waves(300).sin() > 0).double()},
     )
 
     def batch(self, case):

@@ -8,8 +8,11 @@ from torch import int64, ones, tensor, zeros
 from lawbook.fixtures.cases import losses as domains
 from lawbook.fixtures.published import losses as published
 from lawbook.reference import losses
+from lawbook.spec_tests.crowds import waves
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require
 
+FIVE, FAR = torch.arange(300) % 5, 61 * torch.arange(5)
+"""Labels of 300 samples and five classes, and of five samples and 300 classes."""
 LABELS = tensor([0, 2])
 
 
@@ -65,6 +68,9 @@ class TestCrossEntropy(Spec):
         {"logits": ones(1, 1), "target": tensor([0])},
         {"logits": ones(3), "target": tensor(2)},
         {"logits": ones(2, 3), "target": tensor([-100, -100])},
+        {"logits": 3 * waves(300, 5), "target": FIVE},
+        {"logits": 3 * waves(5, 300), "target": FAR},
+        {"logits": 3 * waves(5, 300), "target": FAR, "weight": waves(300) + 2, "label_smoothing": 0.1},
     )
 
     def batch(self, case):
@@ -172,6 +178,8 @@ class TestNllLoss(Spec):
         {"log_probs": -ones(1, 1), "target": tensor([0])},
         {"log_probs": -ones(3), "target": tensor(2)},
         {"log_probs": -ones(2, 3), "target": tensor([-100, -100])},
+        {"log_probs": waves(300, 5).log_softmax(1), "target": FIVE},
+        {"log_probs": waves(5, 300).log_softmax(1), "target": FAR, "weight": waves(300) + 2},
     )
     declines = {"extremes_stay_finite": "it picks and adds: only a log-probability of −inf gives an infinite loss"}
 
@@ -220,7 +228,12 @@ class TestProbabilityCrossEntropy(Spec):
         Invalid(IndexError, "a negative class", y_hat=ones(2, 3) / 3, y=tensor([0, -1])),
         Invalid(ValueError, "one label for two samples", y_hat=ones(2, 3) / 3, y=tensor([0])),
     )
-    edges = ({"y_hat": zeros(0, 3), "y": zeros(0, dtype=int64)}, {"y_hat": ones(1, 1), "y": tensor([0])})
+    edges = (
+        {"y_hat": zeros(0, 3), "y": zeros(0, dtype=int64)},
+        {"y_hat": ones(1, 1), "y": tensor([0])},
+        {"y_hat": waves(300, 5).softmax(1), "y": FIVE},
+        {"y_hat": waves(5, 300).softmax(1), "y": FAR},
+    )
     declines = {"extremes_stay_finite": "a probability of 0 truly costs infinity"}
 
     def batch(self, case):
@@ -254,7 +267,12 @@ class TestSoftmaxCrossEntropyGradient(Spec):
         Invalid(IndexError, "a negative class", logits=ones(2, 3), y=tensor([0, -1])),
         Invalid(ValueError, "one label for two samples", logits=ones(2, 3), y=tensor([0])),
     )
-    edges = ({"logits": zeros(0, 3), "y": zeros(0, dtype=int64)}, {"logits": ones(1, 1), "y": tensor([0])})
+    edges = (
+        {"logits": zeros(0, 3), "y": zeros(0, dtype=int64)},
+        {"logits": ones(1, 1), "y": tensor([0])},
+        {"logits": 3 * waves(300, 5), "y": FIVE},
+        {"logits": 3 * waves(5, 300), "y": FAR},
+    )
 
     def batch(self, case):
         return Batch(output=0, logits=0, y=0)
@@ -293,6 +311,8 @@ class TestSequenceCrossEntropy(Spec):
         {"logits": zeros(2, 0, 3), "target": zeros(2, 0, dtype=int64), "reduction": "sum"},
         {"logits": ones(1, 1, 1), "target": tensor([[0]])},
         {"logits": ones(1, 2, 3), "target": tensor([[-100, -100]])},
+        {"logits": 3 * waves(10, 30, 5), "target": FIVE.reshape(10, 30)},
+        {"logits": 3 * waves(1, 5, 300), "target": FAR.reshape(1, 5)},
     )
 
     def batch(self, case):
@@ -344,6 +364,8 @@ class TestSymmetricCrossEntropy(Spec):
     edges = (
         {"logits": zeros(0, 3), "labels": zeros(0, dtype=int64), "num_classes": 3},
         {"logits": ones(1, 1), "labels": tensor([0]), "num_classes": 1},
+        {"logits": 3 * waves(300, 5), "labels": FIVE, "num_classes": 5},
+        {"logits": 3 * waves(5, 300), "labels": FAR, "num_classes": 300},
     )
 
     def test_forward_part_is_the_cross_entropy(self, impl, case):

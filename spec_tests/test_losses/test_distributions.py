@@ -5,6 +5,7 @@ from torch import ones, tensor, zeros
 
 from lawbook.fixtures.cases import losses as domains
 from lawbook.reference import losses
+from lawbook.spec_tests.crowds import waves
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require
 
 INFINITY = float("inf")
@@ -113,7 +114,12 @@ class TestDistributionCrossEntropy(Spec):
         Invalid(ValueError, "shapes that only broadcast", p=ones(2, 3) / 3, q=ones(3) / 3),
         Invalid(ValueError, "different numbers of classes", p=ones(2, 3) / 3, q=ones(2, 4) / 4),
     )
-    edges = ({"p": zeros(0, 3), "q": zeros(0, 3)}, {"p": zeros(2, 0), "q": zeros(2, 0)}, {"p": ones(1), "q": ones(1)})
+    edges = (
+        {"p": zeros(0, 3), "q": zeros(0, 3)},
+        {"p": zeros(2, 0), "q": zeros(2, 0)},
+        {"p": ones(1), "q": ones(1)},
+        {"p": waves(5, 300).softmax(1), "q": waves(300, 5).T.softmax(1)},
+    )
     declines = {"extremes_stay_finite": "the cross entropy is truly infinite where q is 0 and p is not"}
 
     def batch(self, case):
@@ -165,6 +171,7 @@ class TestKlDivergence(Spec):
         {"log_input": zeros(0, 3), "target": zeros(0, 3), "reduction": "none"},
         {"log_input": zeros(0, 3), "target": zeros(0, 3), "reduction": "sum"},
         {"log_input": zeros(1, 1), "target": ones(1, 1), "reduction": "batchmean"},
+        {"log_input": waves(5, 300).log_softmax(1), "target": waves(300, 5).T.softmax(1)},
     )
     declines = {
         "extremes_stay_finite": "the divergence is truly infinite where log_input is −inf and the target is not 0"

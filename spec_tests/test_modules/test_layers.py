@@ -7,6 +7,7 @@ from torch import ones, zeros
 from lawbook.fixtures.cases import modules as domains
 from lawbook.fixtures.published import modules as published
 from lawbook.reference import modules
+from lawbook.spec_tests.crowds import waves
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require, skip_case
 from lawbook.spec_tests.test_initialization.laws import SEEDS, check_sample
 
@@ -76,6 +77,7 @@ class TestEmbedding(Spec):
         dict(indices=torch.zeros(3, dtype=torch.int64), table=zeros(2, 0)),
         dict(indices=torch.tensor(0), table=ones(1, 1)),
         dict(indices=torch.zeros(3, dtype=torch.int64), table=ones(1, 1), padding_idx=0),
+        dict(indices=7 * torch.arange(80) % 300, table=waves(300, 20)),
     )
     invalid = (
         Invalid(IndexError, "an index beyond the table", indices=whole(0, 2), table=ones(2, 3)),
@@ -137,6 +139,7 @@ class TestOneHot(Spec):
         dict(indices=torch.zeros(2, 0, dtype=torch.int64), num_classes=1),
         dict(indices=torch.tensor(0), num_classes=1),
         dict(indices=torch.zeros(1, 1, dtype=torch.int64), num_classes=1),
+        dict(indices=61 * torch.arange(5), num_classes=300),
     )
     invalid = (
         Invalid(IndexError, "a class beyond the last", indices=whole(0, 3), num_classes=3),

@@ -9,6 +9,7 @@ from lawbook.fixtures.cases import seq2seq as domains
 from lawbook.fixtures.published import seq2seq as published
 from lawbook.reference import seq2seq
 from lawbook.reference.losses import cross_entropy
+from lawbook.spec_tests.crowds import waves
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require, skip_case
 from lawbook.spec_tests.test_seq2seq.laws import NO_TENSORS, number, printed, ramp, within
 
@@ -25,6 +26,7 @@ class TestMaskedSoftmaxCe(Spec):
         dict(pred=ramp(1, 1, 1), label=torch.tensor([[0]]), valid_len=torch.tensor([1])),
         dict(pred=ramp(0, 3, 2), label=torch.zeros(0, 3).long(), valid_len=torch.zeros(0).long()),
         dict(pred=ramp(2, 1, 2), label=torch.tensor([[1], [0]]), valid_len=torch.tensor([0, 1]), average="tokens"),
+        dict(pred=waves(2, 3, 300), label=torch.tensor([[299, 0, 7], [256, 255, 5]]), valid_len=torch.tensor([3, 2])),
     )
     invalid = (
         Invalid(ValueError, "labels for fewer steps", **{**_good, "label": _labels[:, :2]}),
