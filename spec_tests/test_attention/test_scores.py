@@ -7,6 +7,7 @@ import torch
 from lawbook.fixtures.cases import attention as domains
 from lawbook.reference import attention
 from lawbook.reference.losses import softmax
+from lawbook.spec_tests.crowds import waves
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require, skip_case
 from lawbook.spec_tests.test_attention.fused import divided_last
 from lawbook.spec_tests.test_attention.laws import HullLaws, MaskLaws, ramp, seen
@@ -202,6 +203,13 @@ class TestAdditiveAttention(HullLaws, MaskLaws, Spec):
         ),
         {**_good, "q": ramp(0, 3, 4), "k": ramp(0, 5, 2), "v": ramp(0, 5, 6), "valid_lens": None},
         {**_good, "q": ramp(2, 0, 4)},
+        dict(
+            q=waves(2, 3, 20),
+            k=waves(2, 7, 18),
+            v=waves(2, 7, 20),
+            valid_lens=None,
+            params=dict(W_q=ramp(20, 36), W_k=ramp(18, 36), w_v=ramp(36)),
+        ),
     )
     invalid = (
         Invalid(ValueError, "queries wider than W_q", **{**_good, "q": ramp(2, 3, 5)}),
@@ -256,6 +264,7 @@ class TestDotProductAttention(HullLaws, MaskLaws, Spec):
         dict(q=ramp(2, 0, 4), k=KEYS, v=VALUES, valid_lens=torch.tensor([1, 2])),
         dict(q=ramp(2, 1, 4), k=KEYS, v=VALUES, causal=True),
         dict(q=ramp(2, 1, 4), k=KEYS, v=VALUES, causal=True, alignment="lower_right"),
+        dict(q=waves(2, 3, 40), k=waves(2, 7, 40), v=waves(2, 7, 20)),
     )
     invalid = (
         Invalid(ValueError, "keys of another size than the queries", **{**_good, "k": ramp(2, 5, 3)}),

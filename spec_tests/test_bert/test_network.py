@@ -160,6 +160,7 @@ class TestBertEncoder(PaddedLaws, Spec):
             heads=1,
         ),
         {**_good, "tokens": TOKENS[:0], "segments": SEGMENTS[:0], "valid_lens": None},
+        {**_good, "params": encoder(24, 40, 6, 5), "heads": 8},
     )
     invalid = (
         Invalid(IndexError, "a token beyond the vocabulary", **{**_good, "tokens": TOKENS + 1}),

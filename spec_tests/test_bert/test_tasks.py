@@ -7,6 +7,7 @@ from lawbook.fixtures.published import bert as published
 from lawbook.fixtures.tree import floating, map_leaves
 from lawbook.reference import bert, normalization
 from lawbook.reference.transformer.layers import ACTIVATIONS
+from lawbook.spec_tests.crowds import waves
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require
 from lawbook.spec_tests.test_attention.laws import ramp
 from lawbook.spec_tests.test_bert.laws import encoder, mask_head, model, sentence_head
@@ -31,6 +32,7 @@ class TestMaskLmHead(Spec):
         dict(encoded=ramp(1, 1, 1), positions=torch.tensor([[0]]), params=mask_head(1, 1)),
         {**_good, "positions": torch.zeros(2, 0, dtype=torch.int64)},
         {**_good, "encoded": ramp(0, 3, 4), "positions": torch.zeros(0, 2, dtype=torch.int64)},
+        {**_good, "encoded": waves(2, 3, 20), "params": mask_head(20, 300)},
     )
     invalid = (
         Invalid(IndexError, "a position beyond the input", **{**_good, "positions": torch.tensor([[1, 0], [2, 3]])}),

@@ -4,6 +4,7 @@ import torch
 
 from lawbook.fixtures.cases import transformer as domains
 from lawbook.reference import attention, transformer
+from lawbook.spec_tests.crowds import waves
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require, skip_case
 from lawbook.spec_tests.test_attention.fused import divided_last
 from lawbook.spec_tests.test_attention.laws import ramp
@@ -92,6 +93,13 @@ class TestDecoderBlock(MemoryLaws, Spec):
         dict(x=ramp(1, 1, 1), memory=ramp(1, 1, 1), valid_lens=None, params=decoder_parameters(1, 1), heads=1),
         {**_good, "cache": ramp(2, 1, 4)},
         {**_good, "x": ramp(0, 3, 4), "memory": ramp(0, 5, 4), "valid_lens": None},
+        {
+            **_good,
+            "x": waves(2, 3, 24),
+            "memory": waves(2, 5, 24),
+            "params": decoder_parameters(24, 40),
+            "heads": 8,
+        },
     )
     invalid = (
         Invalid(ValueError, "features that heads do not divide", **{**_good, "heads": 3}),

@@ -5,6 +5,7 @@ import torch
 from lawbook.fixtures.cases import transformer as domains
 from lawbook.fixtures.published import transformer as published
 from lawbook.reference import attention, normalization, transformer
+from lawbook.spec_tests.crowds import waves
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require, skip_case
 from lawbook.spec_tests.test_attention.fused import divided_last
 from lawbook.spec_tests.test_attention.laws import ramp
@@ -30,6 +31,7 @@ class TestEncoderBlock(Spec):
         dict(x=ramp(1, 1, 1), valid_lens=None, params=encoder_parameters(1, 1), heads=1),
         {**_good, "x": ramp(2, 1, 4), "valid_lens": torch.tensor([1, 1])},
         {**_good, "x": ramp(0, 3, 4), "valid_lens": None},
+        {**_good, "x": waves(2, 3, 24), "params": encoder_parameters(24, 40), "heads": 8},
     )
     invalid = (
         Invalid(ValueError, "features that heads do not divide", **{**_good, "heads": 3}),

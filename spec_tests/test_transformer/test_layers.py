@@ -5,6 +5,7 @@ import torch
 from lawbook.fixtures.cases import transformer as domains
 from lawbook.fixtures.published import transformer as published
 from lawbook.reference import convolution, normalization, transformer
+from lawbook.spec_tests.crowds import waves
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require, skip_case
 from lawbook.spec_tests.test_attention.laws import ramp
 from lawbook.spec_tests.test_transformer.laws import ffn
@@ -22,6 +23,7 @@ class TestPositionWiseFfn(Spec):
         {**_good, "x": ramp(0, 3, 4)},
         {**_good, "x": ramp(2, 0, 4), "activation": "gelu"},
         {**_good, "x": ramp(4)},
+        dict(x=waves(2, 3, 20), params=ffn(20, 40, 18)),
     )
     invalid = (
         Invalid(ValueError, "inputs wider than W_1", **{**_good, "x": ramp(2, 3, 5)}),
