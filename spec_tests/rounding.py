@@ -154,6 +154,20 @@ class RandomRounding(Watching):
         return x * amount.add_(torch.copysign(self._just_half, amount)).mul_(self._half).add_(1)
 
 
+class Flushing(Watching):
+    """Takes every result below the smallest normal number of ``dtype`` for 0, as many accelerators and XLA do."""
+
+    def __init__(self, dtype: torch.dtype):
+        super().__init__()
+        self._tiny = torch.finfo(dtype).tiny
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = function(*args, **(kwargs or {}))
+        if function.overloadpacket.__name__ not in ROUNDING or not isinstance(result, Tensor):
+            return result
+        return torch.where(result.abs() < self._tiny, 0, result) if result.is_floating_point() else result
+
+
 class SequentialSums(Watching):
     """Takes every sum and every matrix product one term after the other in float32, the whole computation being in float64.
 

@@ -135,6 +135,23 @@ class TestNotFinite:
         assert held(same, case, torch.zeros(2)).share < 1
         assert held(same, case, torch.full((2,), 1e-37)).share > 1
 
+    def test_what_is_flushed_half_way_may_be_multiplied(self):
+        def detour(x):
+            return torch.exp(x) * 1000
+
+        flushed = torch.zeros(1)
+        assert detour(torch.tensor([-88.0]).double()) > 5e-36
+        assert held(detour, case_of([-88.0]), flushed).share <= 1
+        # exp(−86) is above the smallest normal number.
+        assert held(detour, case_of([-86.0]), flushed).share > 1
+
+    def test_what_is_flushed_is_no_excuse_for_more_than_a_millionfold(self):
+        def detour(x):
+            return x * x * 1e30
+
+        assert held(detour, case_of([1e-20]), torch.tensor([1e-10])).share <= 1
+        assert held(detour, case_of([1e-20]), torch.zeros(1)).share > 1
+
 
 class TestExact:
     @pytest.mark.parametrize(
