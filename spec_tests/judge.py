@@ -177,9 +177,12 @@ def _many_roundings(found: Spreads, evaluate: Evaluate, case: Case, true: list[A
 
 
 def _flushed(found: Spreads, evaluate: Evaluate, case: Case, true: list[Any], dtype: torch.dtype) -> None:
-    """What is lost without denormal numbers, which float16 always has."""
+    """What is lost without denormal numbers, which float16 always has.
+
+    Factors may come in another order: what is within ``FACTOR`` of the smallest normal number may have been below it.
+    """
     lost: Spreads = [torch.zeros_like(known) if known is not None else None for known in found]
-    with Flushing(dtype):
+    with Flushing(FACTOR * torch.finfo(dtype).tiny):
         _widen(lost, _attempt(evaluate, case.to(torch.float64)), true, dtype)
     for i, (known, more) in enumerate(zip(found, lost, strict=True)):
         if known is not None and more is not None and dtype != torch.float16:

@@ -155,17 +155,17 @@ class RandomRounding(Watching):
 
 
 class Flushing(Watching):
-    """Takes every result below the smallest normal number of ``dtype`` for 0, as many accelerators and XLA do."""
+    """Takes every result below a number for 0, as many accelerators and XLA do with numbers that are not normal."""
 
-    def __init__(self, dtype: torch.dtype):
+    def __init__(self, least: float):
         super().__init__()
-        self._tiny = torch.finfo(dtype).tiny
+        self._least = least
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = function(*args, **(kwargs or {}))
         if function.overloadpacket.__name__ not in ROUNDING or not isinstance(result, Tensor):
             return result
-        return torch.where(result.abs() < self._tiny, 0, result) if result.is_floating_point() else result
+        return torch.where(result.abs() < self._least, 0, result) if result.is_floating_point() else result
 
 
 class SequentialSums(Watching):
