@@ -181,11 +181,13 @@ def _flushed(found: Spreads, evaluate: Evaluate, case: Case, true: list[Any], dt
 
     Factors may come in another order: what is within ``FACTOR`` of the smallest normal number may have been below it.
     """
+    if dtype == torch.float16:
+        return
     lost: Spreads = [torch.zeros_like(known) if known is not None else None for known in found]
     with Flushing(FACTOR * torch.finfo(dtype).tiny):
         _widen(lost, _attempt(evaluate, case.to(torch.float64)), true, dtype)
     for i, (known, more) in enumerate(zip(found, lost, strict=True)):
-        if known is not None and more is not None and dtype != torch.float16:
+        if known is not None and more is not None:
             found[i] = torch.maximum(known, more.clamp(max=FLUSHED * torch.finfo(dtype).tiny))
 
 
