@@ -297,8 +297,6 @@ def _picked(
     check_labels("target", target, log_probs.shape[axis], ignore_index)
     check_shape("target", target, log_probs.shape[:axis] + log_probs.shape[axis + 1 :])
     kept = target != ignore_index
-    if log_probs.shape[axis] == 0:
-        log_probs = torch.zeros_like(log_probs.sum(axis, keepdim=True))
     # Any class will do for an ignored sample; the choice afterwards keeps its loss out, be it infinite.
     classes = torch.where(kept, target, 0).long()
     picked = log_probs.gather(axis, classes.unsqueeze(axis)).squeeze(axis)

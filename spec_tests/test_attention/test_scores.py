@@ -258,6 +258,7 @@ class TestDotProductAttention(HullLaws, MaskLaws, Spec):
         dict(q=ramp(2, 0, 4), k=KEYS, v=VALUES, valid_lens=torch.tensor([1, 2])),
         dict(q=ramp(2, 1, 4), k=KEYS, v=VALUES, causal=True),
         dict(q=ramp(2, 1, 4), k=KEYS, v=VALUES, causal=True, alignment="lower_right"),
+        dict(q=waves(1, 2, 1), k=waves(1, 3, 1), v=waves(1, 3, 2)),
         dict(q=waves(2, 3, 40), k=waves(2, 7, 40), v=waves(2, 7, 20)),
     )
     invalid = (
@@ -266,6 +267,7 @@ class TestDotProductAttention(HullLaws, MaskLaws, Spec):
         Invalid(ValueError, "lengths for another batch", **_good, valid_lens=torch.tensor([1, 2, 3])),
         Invalid(ValueError, "lengths for other queries", **_good, valid_lens=torch.ones(2, 4).long()),
         Invalid(ValueError, "an unknown alignment", **_good, causal=True, alignment="centre"),
+        Invalid(TypeError, "values of whole numbers", **{**_good, "v": torch.ones(2, 5, 6).long()}),
         Invalid(ValueError, "keys and values for another batch", **{**_good, "k": ramp(3, 5, 4), "v": ramp(3, 5, 6)}),
     )
     prerequisites = ("masked_softmax",)

@@ -80,6 +80,8 @@ class TestRandomResizedCropParams(Spec):
             (10, 30, (0.99, 1.0), (1.0, 1.0)),
             (30, 11, (0.9, 0.9), (2.0, 2.0)),
             (2, 3, (0.001, 0.001), (1000.0, 1000.0)),
+            (9, 10, (1.0, 1.0), (0.5, 2.0)),
+            (10, 9, (1.0, 1.0), (0.5, 2.0)),
         ):
             expected = central_region(height, width, *ratio)
             for seed in (0, 1, 2):

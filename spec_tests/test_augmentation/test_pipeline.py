@@ -144,6 +144,7 @@ class TestNormalize(Spec):
     invalid = (
         Invalid(ValueError, "a deviation of 0", image=ones(2, 3, 4), mean=zeros(2), std=tensor([1.0, 0.0])),
         Invalid(ValueError, "three means for two channels", image=ones(2, 3, 4), mean=zeros(3), std=ones(2)),
+        Invalid(ValueError, "one mean for two channels", image=ones(2, 3, 4), mean=zeros(1), std=ones(2)),
         Invalid(ValueError, "as many means as columns", image=ones(2, 3, 4), mean=zeros(4), std=ones(4)),
         Invalid(ValueError, "an image without channels", image=ones(3, 4), mean=zeros(3), std=ones(3)),
     )

@@ -144,6 +144,19 @@ class TestPadBertBatch(Spec):
         ),
         Invalid(ValueError, "a missing part", examples=[{"tokens": torch.tensor([1, 2])}], max_len=6, pad=0),
         Invalid(TypeError, "tokens that are no integers", examples=[{**_example, "tokens": ramp(4)}], max_len=6, pad=0),
+        Invalid(
+            TypeError, "segments that are no integers", examples=[{**_example, "segments": ramp(4)}], max_len=6, pad=0
+        ),
+        Invalid(
+            TypeError,
+            "positions that are no integers",
+            examples=[{**_example, "positions": ramp(1)}],
+            max_len=20,
+            pad=0,
+        ),
+        Invalid(
+            TypeError, "labels that are no integers", examples=[{**_example, "labels": ramp(1)}], max_len=20, pad=0
+        ),
     )
 
     def test_examples_are_found_again(self, impl, case):

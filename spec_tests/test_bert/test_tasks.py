@@ -155,6 +155,13 @@ class TestBertLoss(Spec):
             nsp_logits=ramp(1, 2),
             nsp_labels=torch.tensor([1]),
         ),
+        dict(
+            mlm_logits=ramp(2, 2, 1),
+            mlm_labels=torch.zeros(2, 2, dtype=torch.int64),
+            mlm_weights=torch.tensor([[1.0, 0.0], [1.0, 1.0]]),
+            nsp_logits=ramp(2, 2),
+            nsp_labels=torch.tensor([1, 0]),
+        ),
         {
             **_good,
             "mlm_logits": ramp(2, 0, 4),

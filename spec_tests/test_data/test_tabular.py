@@ -216,6 +216,7 @@ class TestTabularFeatures(Spec):
         refused(ValueError, "a column that test lacks", test={"Id": ["4"], "area": torch.ones(1)}),
         refused(ValueError, "a column that train lacks", test={**TEST, "rooms": torch.ones(1)}),
         refused(ValueError, "columns of different lengths", train={**TRAIN, **PRICE, "area": torch.ones(2)}),
+        refused(ValueError, "a target for fewer rows", train={**TRAIN, "price": torch.ones(2)}),
         refused(TypeError, "numbers in one table, texts in the other", test={**TEST, "area": ["4"]}),
         refused(ValueError, "statistics of neither table", statistics="test"),
         refused(
@@ -228,6 +229,11 @@ class TestTabularFeatures(Spec):
     )
     edges = (
         dict(train=PRICE, test={}, target="price"),
+        dict(
+            train={"a": torch.tensor([1.0, 3.0]), "p": torch.ones(2)},
+            test={"a": torch.tensor([-torch.inf, torch.inf, 2.0])},
+            target="p",
+        ),
         dict(train={**TRAIN, **PRICE}, test=TEST, target="price", id="Id", statistics="both"),
         dict(train={"a": torch.ones(1), "p": torch.ones(1)}, test={"a": torch.ones(1)}, target="p"),
         dict(train={"a": torch.tensor([NAN, 1.0]), "p": torch.ones(2)}, test={"a": torch.tensor([NAN])}, target="p"),

@@ -247,8 +247,8 @@ class FanLaws(DtypeLaws):
             check_sample(found, self.distribution(**arguments), said)
 
     def test_dense_weights_have_their_distribution(self, impl):
-        """1e5 weights of a dense layer: distribution, variance, bound, independence and fineness, wide and tall."""
-        self.judge(impl, *self.settings(dict(shape=(400, 250)), dict(shape=(100, 1000))))
+        """1e5 weights of a dense layer: distribution, variance, bound, independence and fineness, wide, tall, of one input."""
+        self.judge(impl, *self.settings(dict(shape=(400, 250)), dict(shape=(100, 1000)), dict(shape=(100_000, 1))))
 
     def test_convolution_kernels_count_their_elements(self, impl):
         """1e5 weights of a convolution: fans are channels times the kernel's elements, in both layouts."""

@@ -168,6 +168,7 @@ class TestGradientNormProduct(Spec):
         dict(weights=[ramp(1, 1)], activations=None),
         dict(weights=[ramp(2, 3), ramp(1, 2)], activations=[ramp(2), ramp(1)]),
         dict(weights=[torch.zeros(2, 2), ramp(3, 2)], activations=None),
+        dict(weights=[torch.zeros(2, 0), ramp(3, 2)], activations=None),
         dict(weights=[ramp(2, 2), ramp(3, 2)], activations=[torch.zeros(2), ramp(3)]),
     )
     invalid = (
@@ -175,6 +176,7 @@ class TestGradientNormProduct(Spec):
         Invalid(ValueError, "weights that do not fit together", weights=[ramp(2, 3), ramp(4, 5)], activations=None),
         Invalid(ValueError, "fewer slopes than weights", weights=[ramp(2, 3), ramp(4, 2)], activations=[ramp(2)]),
         Invalid(ValueError, "slopes of other units", weights=[ramp(2, 3)], activations=[ramp(3)]),
+        Invalid(ValueError, "one slope for all units", weights=[ramp(2, 3)], activations=[ramp(1)]),
         Invalid(ValueError, "a weight of three axes", weights=[ramp(2, 3, 2)], activations=None),
     )
 

@@ -221,6 +221,7 @@ class TestRegularizedObjective(Spec):
     invalid = (
         Invalid(ValueError, "losses that were not reduced", loss=ones(3), penalties=(ones(()),)),
         Invalid(ValueError, "a penalty that is not a scalar", loss=ones(()), penalties=(ones(3),)),
+        Invalid(ValueError, "losses and penalties of one shape", loss=ones(3), penalties=(ones(3),)),
     )
     edges = ({"loss": ones(()), "penalties": ()}, {"loss": ones(()), "penalties": (zeros(()),)})
     declines = {"extremes_stay_finite": "a sum of finite terms is finite but for overflow of the dtype itself"}

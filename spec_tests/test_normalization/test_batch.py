@@ -56,6 +56,7 @@ class TestBatchNorm(ChannelLaws, MovingLaws, UnitLaws, Spec):
         Invalid(
             ValueError, "moving statistics of another size", x=ones(2, 3), moving_mean=zeros(2), moving_var=ones(2)
         ),
+        Invalid(ValueError, "moving statistics of one value", x=ones(2, 3), moving_mean=zeros(1), moving_var=ones(1)),
         Invalid(ValueError, "an eps of 0", x=ones(2, 3), eps=0.0, training=True),
         Invalid(
             ValueError,

@@ -121,6 +121,7 @@ class TestFcnHead(Spec):
     edges = (
         {**head(), "features": zeros(0, 3, 2, 2)},
         {**head(stride=1, size=1), "features": ones(1, 3, 1, 1)},
+        {"features": ones(1, 1, 1, 1), "params": head(size=64, classes=1, channels=1)["params"]},
         {**head(stride=3, size=3, classes=1, channels=1), "features": ones(2, 1, 1, 1)},
     )
 

@@ -62,6 +62,7 @@ class TestBuildArrays(Spec):
         Invalid(ValueError, "a vocabulary without <eos>", lines=[["a"]], vocab={"<pad>": 1, "a": 4}, num_steps=3),
         Invalid(ValueError, "no step", lines=[], vocab=_vocab(), num_steps=0),
         Invalid(ValueError, "no step for a line", lines=[["a"]], vocab=_vocab(), num_steps=0),
+        Invalid(ValueError, "a vocabulary without both, and no line", lines=[], vocab={"a": 4}, num_steps=3),
         Invalid(ValueError, "a vocabulary without <pad>", lines=[["a"]], vocab={"<eos>": 1, "a": 4}, num_steps=3),
     )
     prerequisites = ("truncate_pad",)

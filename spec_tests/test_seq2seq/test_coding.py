@@ -176,6 +176,7 @@ class TestSeq2seqDecoder(Spec):
         Invalid(ValueError, "a context for another batch", **{**_good, "state": (ramp(3, 4), ramp(2, 2, 3))}),
         Invalid(ValueError, "a context of another size", **{**_good, "state": (ramp(2, 3), ramp(2, 2, 3))}),
         Invalid(ValueError, "a missing output weight", **{**_good, "params": _params(2, 4)}),
+        Invalid(ValueError, "one bias for all tokens", **{**_good, "params": {**_good["params"], "b_q": ramp(1)}}),
     )
     prerequisites = ("gru",)
 

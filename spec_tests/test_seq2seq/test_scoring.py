@@ -26,6 +26,7 @@ class TestMaskedSoftmaxCe(Spec):
         dict(pred=ramp(1, 1, 1), label=torch.tensor([[0]]), valid_len=torch.tensor([1])),
         dict(pred=ramp(0, 3, 2), label=torch.zeros(0, 3).long(), valid_len=torch.zeros(0).long()),
         dict(pred=ramp(2, 1, 2), label=torch.tensor([[1], [0]]), valid_len=torch.tensor([0, 1]), average="tokens"),
+        dict(pred=ramp(2, 2, 1), label=torch.tensor([[0, 0], [0, 0]]), valid_len=torch.tensor([1, 2])),
         dict(pred=waves(2, 3, 300), label=torch.tensor([[299, 0, 7], [256, 255, 5]]), valid_len=torch.tensor([3, 2])),
     )
     invalid = (

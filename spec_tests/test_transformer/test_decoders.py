@@ -109,6 +109,17 @@ class TestDecoderBlock(MemoryLaws, Spec):
         Invalid(ValueError, "a cache of another size", **_good, cache=ramp(2, 2, 6)),
         Invalid(ValueError, "lengths for another batch", **{**_good, "valid_lens": torch.tensor([1, 2, 3])}),
         Invalid(ValueError, "a missing part", **{**_good, "params": {"ffn": _good["params"]["ffn"]}}),
+        Invalid(
+            ValueError,
+            "queries and keys that are wider than the features",
+            **{
+                **_good,
+                "params": {
+                    **_good["params"],
+                    "self_attention": {**_good["params"]["self_attention"], "W_q": ramp(4, 6), "W_k": ramp(4, 6)},
+                },
+            },
+        ),
     )
     prerequisites = ("multi_head_attention", "position_wise_ffn", "add_norm")
 

@@ -84,6 +84,7 @@ class TestAddNorm(Spec):
         Invalid(ValueError, "shapes that differ", x=ramp(2, 3), y=ramp(3, 3)),
         Invalid(ValueError, "numbers without features", x=torch.tensor(0.5), y=torch.tensor(1.5)),
         Invalid(ValueError, "a scale of another size", x=ramp(2, 3), y=ramp(2, 3), gamma=ramp(2), beta=ramp(3)),
+        Invalid(TypeError, "a layer's output of whole numbers", x=ramp(2, 3), y=torch.ones(2, 3, dtype=torch.int64)),
         Invalid(ValueError, "no eps", x=ramp(2, 3), y=ramp(2, 3), eps=0.0),
     )
     prerequisites = ("layer_norm",)
