@@ -157,9 +157,8 @@ class TestSeq2seqDecoder(Spec):
     cases = domains.seq2seq_decoder
     differentiable = ("params", "state")
     extremes = domains.seq2seq_decoder_extremes
-    _good = dict(
-        tokens=TOKENS, params={**_params(2, 4), "W_hq": ramp(3, 5), "b_q": ramp(5)}, state=(ramp(2, 4), ramp(2, 2, 3))
-    )
+    _two = {**_params(2, 4), "W_hq": ramp(3, 5), "b_q": ramp(5)}
+    _good = dict(tokens=TOKENS, params=_two, state=(ramp(2, 4), ramp(2, 2, 3)))
     _one = {**_params(1, 4), "W_hq": ramp(3, 5), "b_q": ramp(5)}
     declines = {
         "nan_not_hidden": "a look-up does not meet a nan of tokens that are not read, a product with one-hot rows does",
@@ -176,7 +175,7 @@ class TestSeq2seqDecoder(Spec):
         Invalid(ValueError, "a context for another batch", **{**_good, "state": (ramp(3, 4), ramp(2, 2, 3))}),
         Invalid(ValueError, "a context of another size", **{**_good, "state": (ramp(2, 3), ramp(2, 2, 3))}),
         Invalid(ValueError, "a missing output weight", **{**_good, "params": _params(2, 4)}),
-        Invalid(ValueError, "one bias for all tokens", **{**_good, "params": {**_good["params"], "b_q": ramp(1)}}),
+        Invalid(ValueError, "one bias for all tokens", **{**_good, "params": {**_two, "b_q": ramp(1)}}),
     )
     prerequisites = ("gru",)
 
