@@ -1,9 +1,11 @@
 """Where an implementation computes: real torch devices, and two simulated ones to try the accelerator law without any."""
 
+import contextlib
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map
 
 from lawbook.fixtures.tree import map_leaves, values
@@ -16,6 +18,10 @@ class Device:
         self.name = name
         self._device = torch.device(name)
         torch.empty(1, device=self._device)
+
+    def in_use(self) -> contextlib.AbstractContextManager[Any]:
+        """While an implementation computes."""
+        return contextlib.nullcontext()
 
     def send(self, tree: Any) -> Any:
         """Every tensor on the device."""
@@ -41,7 +47,10 @@ class Elsewhere(Tensor):
     def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if getattr(function, "__name__", "").strip("_") in cls.PRODUCTS:
             args = tree_map(lambda x: cls._rounded(x) if isinstance(x, Tensor) else x, args)
-        return super().__torch_function__(function, types, args, kwargs or {})
+        result = super().__torch_function__(function, types, args, kwargs or {})
+        # The one result that keeps another type: a gradient lies where its tensor does.
+        of_a_leaf = function == Tensor.grad.__get__  # type: ignore[attr-defined]
+        return result.as_subclass(cls) if of_a_leaf and result is not None else result
 
     @classmethod
     def _rounded(cls, x: Tensor) -> Tensor:
@@ -59,12 +68,31 @@ class ElsewhereCoarse(Elsewhere):
     bits = 11
 
 
+class Following(TorchFunctionMode):
+    """What is made on a device that is named, as in ``torch.zeros(3, device=x.device)``, is made on the simulated one.
+
+    Its tensors say that they are on the CPU.
+    """
+
+    def __init__(self, kind: type[Elsewhere]):
+        super().__init__()
+        self._kind = kind
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = function(*args, **(kwargs or {}))
+        named = (kwargs or {}).get("device") is not None
+        return result.as_subclass(self._kind) if named and type(result) is Tensor and not result.is_meta else result
+
+
 class Simulated(Device):
     """An accelerator made of CPU tensors of another type."""
 
     def __init__(self, name: str, kind: type[Elsewhere]):
         self.name = name
         self._kind = kind
+
+    def in_use(self) -> contextlib.AbstractContextManager[Any]:
+        return Following(self._kind)
 
     def send(self, tree: Any) -> Any:
         return map_leaves(lambda leaf: leaf.clone().as_subclass(self._kind) if isinstance(leaf, Tensor) else leaf, tree)

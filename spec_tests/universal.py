@@ -303,7 +303,8 @@ class UniversalLaws(Circumstances):
     def test_accelerator_agrees(self, impl: Trial, case: Case) -> Any:
         """On the accelerator the result stays there and equals the CPU's truth."""
         given = self.device.send(copy(case.arguments))
-        got = impl.call_with(given)[1]
+        with self.device.in_use():
+            got = impl.call_with(given)[1]
         strays = self.device.strays(got)
         if strays:
             raise LawBroken(f"the result of arguments on {self.device.name} is on {', '.join(strays)}", kind="device")

@@ -68,6 +68,7 @@ class TestInnerProductGradient(Spec):
     invalid = (
         Invalid(ValueError, "vectors of other sizes", x=ones(2), w=ones(3), y=tensor(1.0)),
         Invalid(ValueError, "a matrix in place of x", x=ones(2, 3), w=ones(3), y=tensor(1.0)),
+        Invalid(TypeError, "whole numbers", x=tensor([1, 2]), w=tensor([3, 4]), y=tensor(1)),
     )
 
     def test_equals_reverse_accumulation(self, impl, case):
@@ -104,6 +105,7 @@ class TestLeastSquaresGradient(Spec):
     invalid = (
         Invalid(ValueError, "as many targets as columns", X=ones(3, 2), w=ones(2), y=ones(2)),
         Invalid(ValueError, "as many weights as rows", X=ones(3, 2), w=ones(3), y=ones(3)),
+        Invalid(TypeError, "whole numbers", X=tensor([[1, 2]]), w=tensor([3, 4]), y=tensor([1])),
     )
     prerequisites = ("inner_product_gradient",)
 

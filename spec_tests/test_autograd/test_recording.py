@@ -40,6 +40,8 @@ class TestAccumulate(Spec):
             ValueError, "an operation that is unknown", programs=[SQUARE, (("mull", (0, 0), ()),)], inputs=[ones(2)]
         ),
         Invalid(IndexError, "an operand that does not exist yet", programs=[(("mul", (0, 1), ()),)], inputs=[ones(2)]),
+        Invalid(TypeError, "whole numbers", programs=[SQUARE], inputs=[torch.tensor([1, 2])]),
+        Invalid(IndexError, "an operand before the first", programs=[(("mul", (0, -1), ()),)], inputs=[ones(2)]),
         Invalid(IndexError, "a sweep beyond the last", programs=[SQUARE], inputs=[ones(2)], clear_before=(1,)),
         Invalid(IndexError, "a sweep before the first", programs=[SQUARE], inputs=[ones(2)], clear_before=(-1,)),
     )
@@ -90,6 +92,12 @@ class TestLeafAndRetained(Spec):
     edges = (
         dict(program=(("sum", (0,), ()),), inputs=[zeros(0, 3)], needs=(0,), retained=(1,)),
         dict(program=SQUARE, inputs=[ones(1, 1)], needs=(0,), retained=()),
+        dict(
+            program=(("where", (0, 1, 2), ()), ("add", (4, 3), ())),
+            inputs=[ones(2), ones(2), ones(2), ones(2)],
+            needs=(0, 3),
+            retained=(5,),
+        ),
     )
     invalid = (
         Invalid(ValueError, "a value that needs no gradient", program=SQUARE, inputs=[ones(2)], needs=(), retained=()),
@@ -103,6 +111,15 @@ class TestLeafAndRetained(Spec):
         ),
         Invalid(IndexError, "a position beyond the last", program=SQUARE, inputs=[ones(2)], needs=(0,), retained=(5,)),
         Invalid(IndexError, "a position before the first", program=SQUARE, inputs=[ones(2)], needs=(-1,), retained=()),
+        Invalid(IndexError, "a node among the inputs", program=SQUARE, inputs=[ones(2)], needs=(0, 1), retained=()),
+        Invalid(
+            ValueError,
+            "a value that needs no gradient but for its condition",
+            program=(("where", (0, 1, 2), ()),),
+            inputs=[ones(2), ones(2), ones(2)],
+            needs=(0,),
+            retained=(),
+        ),
     )
 
     def test_inner_nodes_keep_theirs_only_when_asked(self, impl, case):

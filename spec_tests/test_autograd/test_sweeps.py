@@ -243,6 +243,7 @@ NUMBERS = {
 BAD_PROGRAMS = (
     Invalid(ValueError, "an operation that is unknown", program=(("mull", (0, 0), ()),), shapes=((2,),)),
     Invalid(IndexError, "an operand that does not exist yet", program=(("mul", (0, 1), ()),), shapes=((2,),)),
+    Invalid(IndexError, "an operand before the first", program=(("mul", (0, -1), ()),), shapes=((2,),)),
     Invalid(ValueError, "shapes that cannot be broadcast", program=(("add", (0, 1), ()),), shapes=((2,), (3,))),
 )
 SMALL_PROGRAMS = (

@@ -35,6 +35,13 @@ class TestVggBlock(Homogeneous):
         Invalid(ValueError, "images of other channels", x=ramp(1, 2, 4, 4), params=_BLOCK),
         Invalid(ValueError, "kernels of 5×5", x=ramp(1, 1, 6, 6), params=[layer(2, 1, 5, 5)]),
         Invalid(ValueError, "layers that do not follow each other", x=ramp(1, 1, 4, 4), params=[_BLOCK[0]] * 2),
+        Invalid(ValueError, "images without columns", x=ramp(1, 1, 4, 0), params=_BLOCK),
+        Invalid(
+            ValueError,
+            "a number that no layer has",
+            x=ramp(1, 1, 4, 4),
+            params=[{**_BLOCK[0], "scale": ramp(2)}, *_BLOCK[1:]],
+        ),
     )
     prerequisites = ("conv2d", "max_pool2d")
 
@@ -93,6 +100,15 @@ class TestVgg(Dropped, Network):
         ),
         Invalid(ValueError, "a block too many for the architecture", x=ramp(1, 1, 4, 4), params=_LEGAL, arch=_ARCH * 2),
         Invalid(ValueError, "dropout without a seed", x=ramp(1, 1, 4, 4), params=_LEGAL, arch=_ARCH, training=True),
+        Invalid(
+            ValueError,
+            "a block of no convolution",
+            x=ramp(1, 1, 4, 4),
+            params={**_LEGAL, "blocks": [[]]},
+            arch=((0, 1),),
+        ),
+        Invalid(ValueError, "a share below 0", x=ramp(1, 1, 4, 4), params=_LEGAL, arch=_ARCH, dropout=-0.5),
+        Invalid(ValueError, "a share above 1", x=ramp(1, 1, 4, 4), params=_LEGAL, arch=_ARCH, dropout=1.5),
     )
 
     def test_published_shapes_and_parameter_count(self, impl):
@@ -165,6 +181,13 @@ class TestNinBlock(Homogeneous):
         Invalid(ValueError, "a second layer of 3×3", x=ramp(1, 1, 7, 7), params=[layer(1, 1, 3, 3)] * 3),
         Invalid(ValueError, "two layers", x=ramp(1, 1, 4, 4), params=_NIN_BLOCK[:2]),
         Invalid(ValueError, "a stride of 0", x=ramp(1, 1, 4, 4), params=_NIN_BLOCK, stride=0),
+        Invalid(ValueError, "a negative padding", x=ramp(1, 1, 6, 6), params=_NIN_BLOCK, padding=-1),
+        Invalid(
+            ValueError,
+            "a number that the first layer has not",
+            x=ramp(1, 1, 4, 4),
+            params=[{**_NIN_BLOCK[0], "scale": ramp(2)}, *_NIN_BLOCK[1:]],
+        ),
     )
     prerequisites = ("conv2d",)
 

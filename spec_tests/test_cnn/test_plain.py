@@ -113,6 +113,12 @@ class TestLenetBn(Lenets, Normed, Shifted):
         Invalid(ValueError, "a missing norm", x=ramp(2, 1, 16, 16), params=without(_LENET_BN, "norm3")),
         Invalid(
             ValueError,
+            "one scale for all channels",
+            x=ramp(2, 1, 16, 16),
+            params={**_LENET_BN, "norm1": {**norm(2), "gamma": ramp(1)}},
+        ),
+        Invalid(
+            ValueError,
             "a norm of other channels",
             x=ramp(2, 1, 16, 16),
             params={**_LENET_BN, "norm2": norm(2)},

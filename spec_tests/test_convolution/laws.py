@@ -64,6 +64,7 @@ def invalid_convolutions(axes: int) -> tuple[Invalid, ...]:
         Invalid(ValueError, "more than once around", x=x, weight=weight, padding=6, padding_mode="circular"),
         Invalid(ValueError, "an image without places", x=x[:, :, :0], weight=weight, padding=2),
         Invalid(TypeError, "whole numbers for an image", x=x.long(), weight=weight),
+        Invalid(TypeError, "whole numbers for a weight", x=x, weight=weight.long()),
     )
 
 

@@ -36,6 +36,7 @@ class TestCorr2d(BilinearLaws, Spec):
         Invalid(ValueError, "a kernel higher than the image", X=zeros(3, 4), K=zeros(4, 2)),
         Invalid(ValueError, "a kernel wider than the image", X=zeros(3, 4), K=zeros(2, 5)),
         Invalid(ValueError, "a kernel of one axis", X=zeros(3, 4), K=zeros(2)),
+        Invalid(ValueError, "two images", X=zeros(2, 3, 4), K=zeros(2, 2)),
     )
     edges = ({"X": ones(1, 1), "K": ones(1, 1)}, {"X": ones(2, 3), "K": ones(2, 3)}, {"X": ones(1, 4), "K": ones(1, 2)})
 

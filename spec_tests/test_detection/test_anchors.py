@@ -38,6 +38,7 @@ class TestMultiboxPrior(OwnMemory, Spec):
     declines = {
         "extremes_stay_finite": "sizes and proportions are shares of an image",
         "nan_not_hidden": "the arguments are numbers of a configuration",
+        "accelerator_agrees": "no argument is a tensor that would say where to compute",
     }
 
     def spread_out(self, impl: Trial, case: Case) -> tuple[Tensor, Tensor]:

@@ -19,6 +19,10 @@ NUMBERS = {
 RECURRENT = {"rnn": 1, "gru": 3, "lstm": 4}
 
 
+CONV = dict(in_channels=2, out_channels=2, kernel_size=2)
+IMAGES = (1, 2, 5, 5)
+
+
 class TestParameterCount(Spec):
     component = modules.parameter_count
     cases = domains.parameter_count
@@ -44,6 +48,7 @@ class TestParameterCount(Spec):
         ),
         Invalid(ValueError, "a negative size", kind="linear", sizes=dict(in_features=-3, out_features=2)),
         Invalid(ValueError, "a size of 0", kind="linear", sizes=dict(in_features=0, out_features=2)),
+        Invalid(ValueError, "a kernel of size 0", kind="conv2d", sizes=CONV | {"kernel_size": 0}),
     )
 
     def test_a_bias_is_one_number_an_output(self, impl, case):
@@ -128,6 +133,9 @@ class TestModelSummary(Spec):
         dict(layers=[("linear", dict(in_features=1, out_features=1))], input_shape=(1, 1)),
         dict(layers=[("flatten", {})], input_shape=(1, 1, 1, 1)),
         dict(layers=[("flatten", {"start_dim": 0})], input_shape=(2, 3)),
+        dict(layers=[("linear", dict(in_features=5, out_features=2))], input_shape=(2, 3, 4, 5)),
+        dict(layers=[("max_pool2d", {"kernel_size": 1})], input_shape=(2, 3, 4, 5)),
+        dict(layers=[("avg_pool2d", {"kernel_size": 3, "stride": 1})], input_shape=(2, 3, 4, 5)),
     )
     invalid = (
         Invalid(
@@ -157,6 +165,29 @@ class TestModelSummary(Spec):
             "a pooling without channels and samples",
             layers=[("max_pool2d", {"kernel_size": 2})],
             input_shape=(4, 4),
+        ),
+        Invalid(ValueError, "a pooling over nothing", layers=[("max_pool2d", {"kernel_size": 0})], input_shape=IMAGES),
+        Invalid(
+            ValueError,
+            "a pooling that does not move",
+            layers=[("max_pool2d", {"kernel_size": 2, "stride": 0})],
+            input_shape=IMAGES,
+        ),
+        Invalid(
+            ValueError,
+            "a convolution that does not move",
+            layers=[("conv2d", CONV | {"stride": 0})],
+            input_shape=IMAGES,
+        ),
+        Invalid(ValueError, "a padding below 0", layers=[("conv2d", CONV | {"padding": -1})], input_shape=IMAGES),
+        Invalid(
+            ValueError, "batch norm of other channels", layers=[("batch_norm", {"num_features": 3})], input_shape=IMAGES
+        ),
+        Invalid(
+            ValueError,
+            "batch norm of four axes of space",
+            layers=[("batch_norm", {"num_features": 2})],
+            input_shape=(1, 2, 5, 5, 5, 5),
         ),
     )
 

@@ -372,6 +372,14 @@ class TestLazyLinear(Spec):
         first, other = impl(case, out_features=50), impl(case, out_features=50, seed=case.seed // 2 + 77)
         require(not torch.equal(first["weight"], other["weight"]), "two seeds give one weight")
 
+    def test_the_bias_is_drawn_apart(self, impl):
+        """The bias is none of the weight's columns."""
+        found = impl.call(batches=[ones(1, 3)], out_features=50, seed=0)
+        for column in range(3):
+            require(
+                not torch.equal(found["bias"], found["weight"][:, column]), f"the bias is column {column} of the weight"
+            )
+
     def test_has_the_default_distribution(self, impl):
         """Weight and bias are uniform within ±1/√in: distribution, variance, independence."""
         x = torch.zeros(1, 400)

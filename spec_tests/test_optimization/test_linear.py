@@ -151,6 +151,7 @@ class TestLinearRegression(Spec):
         Invalid(ValueError, "weights for another number of features", X=ones(3, 2), w=ones(3), b=ones(1)),
         Invalid(ValueError, "weights with three axes", X=ones(3, 2), w=ones(2, 2, 1), b=ones(1)),
         Invalid(ValueError, "a bias for each sample", X=ones(3, 2), w=ones(2), b=ones(3)),
+        Invalid(ValueError, "a bias for each of two samples", X=ones(2, 2), w=ones(2), b=ones(2)),
         Invalid(ValueError, "a bias without elements", X=ones(1, 2), w=ones(2), b=ones(0)),
         Invalid(TypeError, "whole numbers for the features", X=ones(3, 2).long(), w=ones(2), b=ones(1)),
     )

@@ -21,6 +21,8 @@ def _invalid(kind, state="state"):
         Invalid(ValueError, "an input wider than the weights", **{**good, "x": ramp(4, 5)}),
         Invalid(ValueError, "a state for another number of samples", **{**good, state: pair(3, 2)}),
         Invalid(ValueError, "a state for another number of units", **{**good, state: pair(4, 3)}),
+        Invalid(ValueError, "one state for all samples", **{**good, state: pair(1, 2)}),
+        Invalid(ValueError, "a bias of one number", **{**good, "params": {**params, f"b_{gate}": ramp(1)}}),
         Invalid(ValueError, "a missing weight", **{**good, "params": without(params, f"W_h{gate}")}),
         Invalid(ValueError, "a missing bias", **{**good, "params": without(params, f"b_{gate}")}),
         Invalid(ValueError, "a recurrent weight that is not square", **{

@@ -24,7 +24,9 @@ def _edges(kind):
         return (ramp(*shape), ramp(*shape) + 1) if kind == "lstm" else ramp(*shape)
 
     two = [parameters(kind, 2, 3), parameters(kind, 2, 3)]
+    above = parameters(kind, 3, 3)
     return (
+        dict(x=ramp(3, 2, 2), state=None, params=[two[0], above], num_layers=2, dropout=1.0, seed=0),
         dict(x=ramp(2, 0, 2), state=None, params=[parameters(kind, 2, 3)]),
         dict(x=ramp(1, 2, 2), state=state(1, 2, 3), params=[parameters(kind, 2, 3)]),
         dict(x=ramp(1, 1, 1), state=None, params=[parameters(kind, 1, 1)]),
@@ -37,6 +39,7 @@ def _invalid(kind):
     def state(*shape):
         return (ramp(*shape), ramp(*shape)) if kind == "lstm" else ramp(*shape)
 
+    gate = {"rnn": "h", "gru": "r", "lstm": "f"}[kind]
     one, good = parameters(kind, 2, 3), dict(x=ramp(4, 5, 2), state=None)
     above = parameters(kind, 3, 3)
     return (
@@ -57,6 +60,13 @@ def _invalid(kind):
         Invalid(ValueError, "a state for another batch", x=ramp(4, 5, 2), state=state(1, 4, 3), params=[one]),
         Invalid(ValueError, "a share above 1", **good, params=[one, above], num_layers=2, dropout=1.5, seed=0),
         Invalid(ValueError, "a share below 0", **good, params=[one, above], num_layers=2, dropout=-0.1, seed=0),
+        Invalid(
+            ValueError,
+            "a second layer with a bias of one number",
+            **good,
+            params=[one, {**above, f"b_{gate}": ramp(1)}],
+            num_layers=2,
+        ),
     )
 
 

@@ -202,6 +202,27 @@ class TestDeepRecurrent(Spec):
             states=[ramp(3, 2)],
         ),
         Invalid(
+            ValueError,
+            "one state for all samples",
+            cells=[("lstm", parameters("lstm", 3, 2))],
+            x=ramp(4, 2, 3),
+            states=[(ramp(1, 2), ramp(1, 2))],
+        ),
+        Invalid(
+            ValueError,
+            "a bias of one number",
+            cells=[("rnn", {**parameters("rnn", 3, 2), "b_h": ramp(1)})],
+            x=ramp(4, 2, 3),
+            states=[None],
+        ),
+        Invalid(
+            ValueError,
+            "a bias that only the other form has",
+            cells=[("gru", {**parameters("gru", 3, 2), "b_hh": ramp(2)})],
+            x=ramp(4, 2, 3),
+            states=[None],
+        ),
+        Invalid(
             TypeError,
             "whole numbers for x",
             cells=[("gru", parameters("gru", 3, 2))],

@@ -28,6 +28,7 @@ class TestBeginState(Spec):
     declines = {
         "extremes_stay_finite": "no argument has extreme values",
         "nan_not_hidden": "no argument can hold nan",
+        "accelerator_agrees": "no argument is a tensor that would say where to compute",
     }
 
     def test_all_is_zero_and_counts_directions(self, impl, case):
@@ -150,6 +151,14 @@ class TestWarmUpPredict(Spec):
         ),
         Invalid(
             ValueError, "an unknown token", prefix="ax", steps=2, model=domains.table_model(3, 1), vocab=["a", "b", "c"]
+        ),
+        Invalid(
+            ValueError,
+            "an empty prefix and no step",
+            prefix="",
+            steps=0,
+            model=domains.table_model(3, 1),
+            vocab=["a", "b", "c"],
         ),
         Invalid(
             TypeError, "half a step", prefix="ab", steps=1.5, model=domains.table_model(3, 1), vocab=["a", "b", "c"]

@@ -37,6 +37,8 @@ class TestSliceStep(View):
         dict(x=zeros(2, 0), starts=[1, 0], stops=[2, 5], steps=[1, 3]),
         dict(x=ones(1, 1), starts=[-1], stops=[None], steps=[1]),
         dict(x=ones(3), starts=[2], stops=[1], steps=[1]),
+        dict(x=torch.arange(3.0), starts=[-5], stops=[2], steps=[1]),
+        dict(x=torch.arange(3.0), starts=[-4], stops=[None], steps=[2]),
     )
 
     def test_equals_numpy(self, impl, case):

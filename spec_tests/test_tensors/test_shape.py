@@ -229,6 +229,25 @@ class TestView(View):
             refused = refuses(impl, x=x, size=size)
             require(refused != can, f"{'refuses' if can else 'accepts'} {size} of strides {x.stride()}")
 
+    def test_cut_tensors(self, impl):
+        """Axes that do not follow each other in memory stay apart; those beside them may be merged and split."""
+        x = torch.arange(120.0).reshape(2, 5, 3, 4)
+        for cut in (x[:, :3], x[:, :, :2], x[:, :4, :, :2], x[:, ::2], x.transpose(0, 1)[:, :, 1:]):
+            flat = cut.shape
+            sizes = (
+                (flat[0], -1),
+                (-1, flat[3]),
+                (flat[0] * flat[1], -1),
+                (flat[0], flat[1] * flat[2], flat[3]),
+                (-1,),
+            )
+            for size in (*sizes, (flat[0], flat[1], flat[2] * flat[3]), (1, *flat[:3], 1, flat[3])):
+                if not viewable(cut, size):
+                    require(refuses(impl, x=cut, size=size), f"accepts {size} of strides {cut.stride()}")
+                    continue
+                seen = window(impl.call_with({"x": cut, "size": size})[0], impl)
+                require_elements(seen, cut.reshape(size), f"other elements in {size} of strides {cut.stride()}")
+
     def test_published_shape(self, impl):
         """view(−1, 3) of (3, 5, 4) is (20, 3)."""
         given, size, expected = published.NOTE_001_VIEW

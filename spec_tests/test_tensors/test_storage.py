@@ -106,8 +106,9 @@ class TestCast(Spec):
 
     def test_float64_is_rounded_once(self, impl):
         """On its way to a half precision a float64 is not rounded to float32 first: a little above half-way is up."""
-        x = torch.tensor([1 + 2**-11 + 2**-30, 1 + 3 * 2**-11 - 2**-30, -1 - 2**-11 - 2**-30], dtype=torch.float64)
-        _check_rounded(impl, x, torch.float16, [1 + 2**-10, 1 + 2**-10, -1 - 2**-10])
+        x = [1 + 2**-11 + 2**-30, 1 + 3 * 2**-11 - 2**-30, -1 - 2**-11 - 2**-30, 1 + 2**-11 + 0.75 * 2**-23, 1 + 2**-11]
+        half = [1 + 2**-10, 1 + 2**-10, -1 - 2**-10, 1 + 2**-10, 1]
+        _check_rounded(impl, torch.tensor(x, dtype=torch.float64), torch.float16, half)
         if impl.implementation.has_dtype(torch.bfloat16):
             x = torch.tensor([1 + 2**-8 + 2**-30, 1 + 3 * 2**-8 - 2**-30], dtype=torch.float64)
             _check_rounded(impl, x, torch.bfloat16, [1 + 2**-7, 1 + 2**-7])
