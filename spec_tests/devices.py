@@ -10,6 +10,9 @@ from torch.utils._pytree import tree_map
 
 from lawbook.fixtures.tree import map_leaves, values
 
+GRADIENT: Any = vars(torch._C.TensorBase)["grad"].__get__
+"""What reading ``x.grad`` calls."""
+
 
 class Device:
     """A torch device: tensors are sent there and fetched back."""
@@ -49,8 +52,8 @@ class Elsewhere(Tensor):
             args = tree_map(lambda x: cls._rounded(x) if isinstance(x, Tensor) else x, args)
         result = super().__torch_function__(function, types, args, kwargs or {})
         # The one result that keeps another type: a gradient lies where its tensor does.
-        of_a_leaf = function == Tensor.grad.__get__  # type: ignore[attr-defined]
-        return result.as_subclass(cls) if of_a_leaf and result is not None else result
+        of_a_leaf = function == GRADIENT and result is not None
+        return result.as_subclass(cls) if of_a_leaf else result
 
     @classmethod
     def _rounded(cls, x: Tensor) -> Tensor:
