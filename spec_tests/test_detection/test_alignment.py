@@ -163,6 +163,14 @@ class TestRoiAlign(RoiLaws):
         {"features": ones(1, 1, 2, 3), "rois": [tensor([[1.0, 1.0, 1.0, 1.0]])], "output_size": 2},
         {"features": ones(1, 1, 2, 3), "rois": [tensor([[1.0, 1.0, 1.0, 1.0]])], "output_size": 1, "sampling_ratio": 2},
         {"features": ones(1, 1, 2, 3), "rois": [tensor([[0.0, 1.0, 1.0, 1.0]])], "output_size": 1, "aligned": False},
+        # Samples exactly one step before the first element and one behind the last.
+        {
+            "features": ones(1, 1, 2, 3),
+            "rois": [tensor([[-2.0, 0, 0, 1], [2, 0, 4, 1], [0, -2, 1, 0], [0, 1, 1, 3]])],
+            "output_size": 1,
+            "sampling_ratio": 1,
+            "aligned": False,
+        },
     )
 
     def _gradient(self, impl: Trial, case: Case, second: bool) -> Any:

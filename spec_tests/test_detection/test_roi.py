@@ -91,6 +91,11 @@ class TestRoiPool(RoiLaws):
         {"features": ones(1, 2, 3, 4), "rois": [zeros(0, 4)], "output_size": 2},
         {"features": -ones(1, 1, 1, 1), "rois": [zeros(1, 4)], "output_size": (2, 3)},
         {"features": -ones(1, 1, 2, 3), "rois": [tensor([[1.0, 1.0, 1.0, 1.0]])], "output_size": 2},
+        {
+            "features": -ones(1, 1, 2, 3),
+            "rois": [tensor([[-6.0, 0, -4, 1], [0, -6, 1, -4], [5, 0, 7, 1]])],
+            "output_size": 1,
+        },
     )
 
     def _gradient(self, impl: Trial, case: Case, second: bool) -> Any:

@@ -170,7 +170,8 @@ class TestSsdLoss(Spec):
     prerequisites = ("cross_entropy", "l1_loss")
     invalid = (
         Invalid(IndexError, "a class beyond the last", **{**LOSS, "labels": LABELS}),
-        Invalid(IndexError, "a class of −1", **{**LOSS, "labels": -LABELS}),
+        Invalid(IndexError, "classes of −1 and −2", **{**LOSS, "labels": -LABELS}),
+        Invalid(IndexError, "a class of −1", **{**LOSS, "labels": tensor([[0, -1, 1], [1, 1, 0]])}),
         Invalid(ValueError, "labels of other anchors", **{**LOSS, "labels": ones(2, 4).long()}),
         Invalid(ValueError, "a mask of one sample", **{**LOSS, "masks": ones(1, 12)}),
         Invalid(ValueError, "offsets of other anchors", **{**LOSS, "box_labels": zeros(2, 16)}),
@@ -247,6 +248,7 @@ class TestClassErrors(Spec):
         Invalid(ValueError, "labels of other anchors", class_preds=ones(2, 3, 4), labels=ones(2, 4).long()),
         Invalid(ValueError, "scores of two axes", class_preds=ones(2, 3), labels=ones(2).long()),
         Invalid(IndexError, "a class beyond the last", class_preds=ones(2, 3, 2), labels=LABELS),
+        Invalid(IndexError, "a class of −1", class_preds=ones(2, 3, 2), labels=tensor([[0, -1, 1], [1, 1, 0]])),
         Invalid(TypeError, "labels that are no whole numbers", class_preds=ones(2, 3, 4), labels=ones(2, 3)),
     )
     edges = (
