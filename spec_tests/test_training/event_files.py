@@ -208,7 +208,8 @@ def decode_png(content):
         header = struct.unpack(">IIBBBBB", chunk) if kind == b"IHDR" else header
         data += chunk if kind == b"IDAT" else b""
         at += 12 + length
-    width, height, depth, colour, _, _, interlaced = header
+    width, height, depth, colour, compression, filtering, interlaced = header
+    require(compression == filtering == 0, f"the PNG has the header {header}, expected compression and filter 0")
     channels = {0: 1, 2: 3, 4: 2, 6: 4}.get(colour, 0)
     require(depth == 8 and channels and not interlaced, f"the PNG has the header {header}, expected 8 bits a channel")
     raw = zlib.decompress(data)

@@ -51,6 +51,7 @@ class TestTrainBert(Trainer):
         Invalid(ValueError, "a sentence without a word", **{**TASK, "tokens": TOKENS.where(TOKENS < WORD, 2)}),
         Invalid(IndexError, "a token beyond the last", **{**TASK, "vocab": 6}),
         Invalid(IndexError, "a token below 0", **{**TASK, "tokens": TOKENS - 1}),
+        Invalid(IndexError, "padding below 0", **{**TASK, "tokens": TOKENS.where(TOKENS > 0, -1)}),
         Invalid(ValueError, "no epoch", **{**TASK, "epochs": 0}),
         Invalid(TypeError, "tokens that are no whole numbers", **{**TASK, "tokens": ones(3, 6) * 4.5}),
     )

@@ -22,6 +22,11 @@ def one_number(outputs, y):
     return squared(outputs, y).mean()
 
 
+def of_the_first(outputs, y):
+    """The losses of the first sample alone."""
+    return squared(outputs, y)[:1]
+
+
 class Watching(nn.Module):
     """A network that notes, at every call, in which mode it is and whether gradients are recorded."""
 
@@ -165,6 +170,7 @@ class TestEvaluateLoss(Evaluation):
         Invalid(ValueError, "no batch", net=twice, batches=[], loss=squared),
         Invalid(ValueError, "no sample", net=twice, batches=[(zeros(0, 2), zeros(0, 2))], loss=squared),
         Invalid(ValueError, "a loss that is averaged already", net=twice, batches=[(X3, X3)], loss=one_number),
+        Invalid(ValueError, "losses of one sample for three", net=twice, batches=[(X3, X3)], loss=of_the_first),
     )
     edges = (
         dict(net=twice, batches=[(ones(1, 1), zeros(1))], loss=squared),

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from itertools import pairwise
 
 import torch
 
@@ -244,6 +245,18 @@ class TestLogHistogram(Log):
         theirs |= {name: list(theirs[name]) for name in names}
         require((event.step, theirs) == (case.step, own), f"TensorBoard reads {theirs} at {event.step}")
 
+    def test_thirty_buckets_at_step_zero_by_default(self, impl):
+        """Without ``bins`` no bucket is wider than a thirtieth of the range, without ``step`` it is step 0."""
+        folder = called(impl, tag="a", values=torch.arange(301, dtype=torch.float64))
+        ((step, _, _, found),) = event_files.values(folder)
+        require(step == 0, f"the file says step {step}")
+        _no_wider(found, 10)
+
+    def test_equal_numbers_have_narrow_buckets(self, impl):
+        """Around numbers that are all equal a bucket is no wider than 1, also where it is the only one."""
+        for bins in (1, 2):
+            _no_wider(_histogram(called(impl, tag="a", values=torch.full((3,), 2.0), bins=bins)), 1)
+
     def test_every_dtype_is_counted(self, impl):
         """Numbers of bfloat16, float16, float64 and whole ones are those that the dtype holds, also 1e30, and so are sums."""
         for dtype in (torch.bfloat16, torch.float16, torch.float64, torch.int64):
@@ -268,6 +281,15 @@ class TestLogHistogram(Log):
             require(figures == (4.0, float(values.sum())), f"the numbers {values.tolist()} are {found} in the file")
 
 
+def _no_wider(histogram, width):
+    filled = [k for k, count in enumerate(histogram["counts"]) if count]
+    limits = histogram["limits"][max(filled[0] - 1, 0) : filled[-1] + 1]
+    widest = max((b - a for a, b in pairwise(limits)), default=0)
+    require(
+        widest <= width * (1 + 1e-12), f"a bucket is {widest} wide, expected {width} at most: the limits are {limits}"
+    )
+
+
 def _histogram(folder):
     found = [value for _, _, kind, value in event_files.values(folder) if kind == "histogram"]
     require(len(found) == 1, f"the file holds {len(found)} histograms, expected one")
@@ -284,6 +306,7 @@ class TestLogImage(Log):
         Invalid(ValueError, "colours last", log_dir=Folder(), tag="a", image=torch.zeros(4, 5, 3)),
         Invalid(ValueError, "no pixel", log_dir=Folder(), tag="a", image=torch.zeros(3, 0, 2)),
         Invalid(ValueError, "bytes in a floating dtype", log_dir=Folder(), tag="a", image=torch.full((3, 2, 2), 200.0)),
+        Invalid(ValueError, "numbers above 1", log_dir=Folder(), tag="a", image=torch.full((3, 2, 2), 1.5)),
         Invalid(ValueError, "numbers below 0", log_dir=Folder(), tag="a", image=torch.full((3, 2, 2), -0.5)),
         Invalid(ValueError, "nan", log_dir=Folder(), tag="a", image=torch.full((3, 2, 2), torch.nan)),
         Invalid(TypeError, "whole numbers", log_dir=Folder(), tag="a", image=torch.ones(3, 2, 2).long()),
@@ -296,6 +319,11 @@ class TestLogImage(Log):
         require(place == [(case.step, case.tag, "image")], f"the file holds {place}")
         says = tuple(found[0][3][name] for name in ("channels", "height", "width"))
         require(says == tuple(case.image.shape), f"a picture of {tuple(case.image.shape)} is said to be of {says}")
+
+    def test_step_zero_by_default(self, impl):
+        """Without ``step`` it is step 0."""
+        ((step, *_),) = event_files.values(called(impl, tag="a", image=torch.zeros(3, 1, 1)))
+        require(step == 0, f"the file says step {step}")
 
     def test_bytes_are_kept(self, impl, case):
         """A picture of bytes decodes to these bytes, every one at its place."""
@@ -372,6 +400,8 @@ class TestLogGraph(Log):
         Invalid(ValueError, "an input that is no node", log_dir=Folder(), nodes={"a": ("Add", ("b",))}),
         Invalid(ValueError, "a node without a name", log_dir=Folder(), nodes={"": ("Add", ())}),
         Invalid(TypeError, "an op that is none", log_dir=Folder(), nodes={"a": (3, ())}),
+        Invalid(TypeError, "a name that is none", log_dir=Folder(), nodes={3: ("Add", ())}),
+        Invalid(TypeError, "an input that is none", log_dir=Folder(), nodes={3: ("Add", ()), "a": ("Add", (3,))}),
     )
 
     def test_nodes_are_read_back(self, impl, case):
