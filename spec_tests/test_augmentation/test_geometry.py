@@ -88,6 +88,10 @@ class TestVerticalFlip(FlipLaws):
     axis = -2
 
 
+BAR = zeros(121, 121)
+BAR[60] = 1
+
+
 class TestRotate(Spec):
     component = augmentation.rotate
     cases = domains.rotate
@@ -107,6 +111,9 @@ class TestRotate(Spec):
         {"image": zeros(0, 3, 4), "degrees": 30},
         {"image": tensor([[1.0, 2.0, 4.0]]), "degrees": 90},
         {"image": tensor([[1.0], [2.0], [4.0]]), "degrees": -90, "interpolation": "nearest"},
+        # One degree beside a quarter turn moves what lies sixty pixels from the middle by one.
+        {"image": BAR, "degrees": 89, "interpolation": "nearest"},
+        {"image": BAR, "degrees": 91, "interpolation": "nearest"},
     )
 
     def rows(self, case):
