@@ -110,6 +110,13 @@ class TestAccelerator:
         }
         assert outcomes == {"simulated": "pass", "simulated-tf32": "fail"}
 
+    @pytest.mark.parametrize("name", sorted(SPECS))
+    def test_the_reference_leaves_nothing_on_the_cpu(self, name):
+        outcome = judge(
+            SPECS[name], "accelerator_agrees", SPECS[name].component, device=device("simulated"), cases=2
+        ).outcome
+        assert outcome in ("pass", "not_applicable")
+
     def test_without_products_the_coarse_device_is_as_good(self):
         assert (
             judge(SPECS["softmax"], "accelerator_agrees", losses.softmax, device=device("simulated-tf32")).outcome
