@@ -33,7 +33,7 @@ def train_classifier(
     trained by Adam in batches of 32.
 
     Args:
-        X: samples, (n, …), floating, n at least 1.
+        X: samples, (n, …), floating, n at least 1; features may be of unlike sizes and lie away from 0.
         y: classes, (n,), whole numbers 0..classes − 1.
         classes: how many there are, at least 2.
         epochs: passes through the data in total, at least 1.

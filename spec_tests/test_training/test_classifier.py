@@ -33,6 +33,8 @@ class TestTrainClassifier(Trainer):
         Invalid(ValueError, "labels of two of three samples", **{**TASK, "y": Y[:2]}),
         Invalid(ValueError, "a class beyond the last", **{**TASK, "y": Y * 2}),
         Invalid(ValueError, "a class below 0", **{**TASK, "y": -Y}),
+        Invalid(ValueError, "a single class", **{**TASK, "y": Y * 0, "classes": 1}),
+        Invalid(ValueError, "numbers for samples", **{**TASK, "X": X[:, 0]}),
         Invalid(ValueError, "no epoch", **{**TASK, "epochs": 0}),
         Invalid(TypeError, "labels that are no whole numbers", **{**TASK, "y": ones(3) * 0.5}),
     )
@@ -78,6 +80,17 @@ class TestTrainClassifier(Trainer):
         alone = torch.cat([model(x[None]) for x in samples])
         right = (alone.argmax(1) == labels).double().mean()
         require(right >= self.promised, f"samples one at a time score {right:.3f}, expected {self.promised} at least")
+
+    def test_features_may_lie_away_from_zero(self, impl: Any, case: Case) -> None:
+        """Where every feature is moved by three times its spread, as much is learned."""
+        away = 3 * case.X.double().std(0)
+        model, _ = self.result(impl, case, X=(case.X.double() + away).to(case.dtype))
+        samples, labels = held_out(case, HELD_OUT)
+        right = (model((samples.double() + away).to(case.dtype)).argmax(1) == labels).double().mean()
+        require(
+            right >= self.promised,
+            f"of features away from 0 {right:.3f} are told apart, expected {self.promised} at least",
+        )
 
     def test_features_may_have_several_axes(self, impl: Any, case: Case) -> None:
         """A sample may be an image, or have any other shape."""
