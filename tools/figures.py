@@ -103,7 +103,7 @@ def _row(name: str, found: dict[str, Any]) -> list[str]:
         f"{bugs['laws']} of {bugs['all']}" if bugs else "–",
         f"{bugs['allclose']} of {bugs['all']}" if bugs else "–",
         f"{laws['reject']} of {laws['own']}" if laws else "–",
-        f"{mutants['killed']} of {relevant} ({mutants['killed'] / relevant:.0%})" if mutants and relevant else "–",
+        f"{mutants['killed']} of {relevant} ({mutants['killed'] / relevant:.1%})" if mutants and relevant else "–",
         f"{mutants['median_cases']:g}" if mutants and mutants["median_cases"] is not None else "–",
     ]
 

@@ -40,9 +40,9 @@ def test_what_was_not_measured_is_a_dash_and_the_last_line_the_sum(file):
     figures.keep("mutants", {"losses": MUTANTS, "pooling": MUTANTS})
     figures.keep("bugs", {"losses": {"all": 3, "laws": 2, "allclose": 1}})
     losses, pooling, everything = figures.rows(figures.read())
-    assert losses == ["losses", "–", "–", "2 of 3", "1 of 3", "–", "9 of 12 (75%)", "2"]
-    assert pooling == ["pooling", "–", "–", "–", "–", "–", "9 of 12 (75%)", "2"]
-    assert everything == ["all", "–", "–", "2 of 3", "1 of 3", "–", "18 of 24 (75%)", "–"]
+    assert losses == ["losses", "–", "–", "2 of 3", "1 of 3", "–", "9 of 12 (75.0%)", "2"]
+    assert pooling == ["pooling", "–", "–", "–", "–", "–", "9 of 12 (75.0%)", "2"]
+    assert everything == ["all", "–", "–", "2 of 3", "1 of 3", "–", "18 of 24 (75.0%)", "–"]
 
 
 def test_a_soak_covers_as_many_seeds_as_its_least_component():
