@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import count
 from multiprocessing.connection import wait
@@ -232,7 +234,8 @@ class Worker:
         self.task = task
         self.answers, there = context.Pipe(duplex=False)
         self.process = context.Process(target=_serve, args=(there, plan, task, files))
-        self.process.start()
+        with _one_thread():
+            self.process.start()
         there.close()
 
     def result(self) -> Block | None:
@@ -250,6 +253,23 @@ class Worker:
         """How the process ended."""
         code = self.process.exitcode or 0
         return signal.Signals(-code).name if code < 0 else f"exit status {code}"
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Processes begun inside compute with one thread until they ask for more.
+
+    The server from which workers are forked may not have begun any: a fork that computes with several waits for them for ever.
+    """
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = before
 
 
 def _serve(answers: Any, plan: Plan, task: Task, files: str) -> None:

@@ -4,6 +4,8 @@ import io
 import json
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 
 import pytest
@@ -50,6 +52,17 @@ def test_a_finding_that_is_gone_is_an_alarm_where_findings_are_made(monkeypatch,
     block = judged(load()["relu"], Implementation([{"relu": relu}], "mine"), plan, 0, 1)
     assert [alarm["law"] for alarm in block.alarms] == alarms
     assert all("expected to fail (it is said to), but it holds" in alarm["text"] for alarm in block.alarms)
+
+
+def test_workers_may_compute_with_several_threads():
+    # In a process of its own, that begins with as many threads as there are processors.
+    free = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    start = "from lawbook.tools.cli import main; main()"
+    command = [sys.executable, "-c", start, "soak", "reference", "--component", "matmul", "--seeds", "1"]
+    done = subprocess.run(
+        [*command, "--threads", "2"], env=free, capture_output=True, text=True, timeout=100, check=True
+    )
+    assert "alarms: 0" in done.stdout
 
 
 def test_a_soak_goes_on_where_it_stopped(tmp_path):
