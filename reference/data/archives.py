@@ -44,7 +44,7 @@ def extract_archive(
         ValueError: the name has another ending, the content is not of that kind or damaged, the files are larger than
             ``limit``, or that is negative; a file stands where the folder has a folder, or a folder where it has a file; or a
             member has an absolute path, ".." in its path, or lies below a link; is a device, a named pipe or, in a zip
-            file, a link; or a symbolic or hard link that leads out of the folder, or a hard link to what is
+            file, a link or encrypted; or a symbolic or hard link that leads out of the folder, or a hard link to what is
             not a file of the archive. Links that stay inside are kept.
         OSError: there is no such file, or the folder cannot be written.
 

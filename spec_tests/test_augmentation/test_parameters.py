@@ -71,25 +71,42 @@ class TestRandomResizedCropParams(Spec):
 
     def test_extreme_images_have_a_region(self, impl):
         """Of a single row or column, or with bounds that nothing meets, the region is the one about the centre."""
-        for height, width, scale, ratio in (
-            (1, 100, (0.08, 1.0), (3 / 4, 4 / 3)),
-            (100, 1, (0.08, 1.0), (3 / 4, 4 / 3)),
-            (1, 1, (0.08, 1.0), (3 / 4, 4 / 3)),
-            (4, 4000, (0.5, 1.0), (0.5, 2.0)),
-            (5000, 7, (0.5, 1.0), (0.5, 2.0)),
-            (10, 30, (0.99, 1.0), (1.0, 1.0)),
-            (30, 11, (0.9, 0.9), (2.0, 2.0)),
-            (2, 3, (0.001, 0.001), (1000.0, 1000.0)),
-            (9, 10, (1.0, 1.0), (0.5, 2.0)),
-            (10, 9, (1.0, 1.0), (0.5, 2.0)),
+        for height, width, scale, ratio, expected in (
+            (1, 100, (0.08, 1.0), (3 / 4, 4 / 3), (0, 49, 1, 1)),
+            (100, 1, (0.08, 1.0), (3 / 4, 4 / 3), (49, 0, 1, 1)),
+            (1, 1, (0.08, 1.0), (3 / 4, 4 / 3), (0, 0, 1, 1)),
+            (4, 4000, (0.5, 1.0), (0.5, 2.0), (0, 1996, 4, 8)),
+            (5000, 7, (0.5, 1.0), (0.5, 2.0), (2493, 0, 14, 7)),
+            (10, 30, (0.99, 1.0), (1.0, 1.0), (0, 10, 10, 10)),
+            (30, 11, (0.9, 0.9), (2.0, 2.0), (12, 0, 6, 11)),
+            (10, 16, (0.9, 0.9), (2.0, 2.0), (1, 0, 8, 16)),
+            (12, 8, (0.9, 0.9), (0.5, 0.5), (0, 1, 12, 6)),
+            (2, 3, (0.001, 0.001), (1000.0, 1000.0), (0, 0, 1, 3)),
+            (9, 10, (1.0, 1.0), (0.5, 2.0), (0, 0, 9, 10)),
+            (10, 9, (1.0, 1.0), (0.5, 2.0), (0, 0, 10, 9)),
         ):
-            expected = central_region(height, width, *ratio)
             for seed in (0, 1, 2):
                 found = tuple(impl.call(height=height, width=width, scale=scale, ratio=ratio, seed=seed))
-                small = (height, width) == (1, 1) or max(scale) < 0.01
-                same = found == expected or small
+                same = found == expected or max(scale) < 0.01
                 require(same, f"of {height} × {width} with ratios {ratio} it is {found}, expected {expected}")
                 self.check(found, {"height": height, "width": width, "scale": scale, "ratio": ratio})
+
+    def test_regions_of_one_pixel_or_a_whole_side(self, impl):
+        """A region may be a single pixel, a row of two, or as long as one side of the image, anywhere along the other."""
+        for height, width, share, r, size in (
+            (4, 4, 1 / 16, 1.0, (1, 1)),
+            (4, 4, 1 / 8, 2.0, (1, 2)),
+            (4, 4, 1 / 8, 0.5, (2, 1)),
+            (16, 4, 1 / 4, 1.0, (4, 4)),
+            (4, 16, 1 / 4, 1.0, (4, 4)),
+        ):
+            arguments = {"height": height, "width": width, "scale": (share, share), "ratio": (r, r)}
+            regions = [tuple(impl.call(**arguments, seed=seed)) for seed in range(30)]
+            what = f"regions of {share:g} of {height} × {width}, of the ratio {r:g},"
+            for region in regions:
+                require(region[2:] == size, f"{what} are {region[2]} × {region[3]}, expected {size[0]} × {size[1]}")
+            # All of thirty at one of thirteen places: a chance of 13 ** -29 in a tall or wide image.
+            require(len(set(regions)) > 1, f"{what} are all at {regions[0][:2]}")
 
     def test_same_seed_same_numbers(self, impl, case):
         """The same seed gives the same region again, also after another seed, whatever the global generators do."""

@@ -1,5 +1,6 @@
 """Laws of archives, honest and hostile ones."""
 
+import gzip
 import io
 import os
 import resource
@@ -34,6 +35,17 @@ def with_small_sizes(content):
     return bytes(found)
 
 
+def with_flag(content, flag):
+    """A zip file in which a flag is set for every file."""
+    found = bytearray(content)
+    for mark, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        begin = found.find(mark)
+        while begin >= 0:
+            found[begin + at] |= flag
+            begin = found.find(mark, begin + 1)
+    return bytes(found)
+
+
 def with_wrong_sum(content):
     """A zip file in which a byte of the packed data is another."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -44,6 +56,8 @@ def with_wrong_sum(content):
 HONEST = [file("a.txt", b"a" * 100), file("sub/b.bin", bytes(range(256)) * 20)]
 NOISE = [file("a.txt"), file("z.bin", b"".join(zlib.crc32(b"%d" % k).to_bytes(4, "little") for k in range(5000)))]
 ZIP, TAR, TGZ = (packed(kind, NOISE) for kind in ("zip", "tar", "tar.gz"))
+PADDED = gzip.compress(TAR + bytes(1 << 21))
+ENCRYPTED, BEST_PACKED = 1, 2
 DAMAGED = {
     "an ending of no kind": Stored("archive.rar", ZIP),
     "no ending": Stored("archive", ZIP),
@@ -57,6 +71,9 @@ DAMAGED = {
     "a gzipped tar file cut short": Stored("archive.tar.gz", TGZ[: len(TGZ) // 2]),
     "a zip file with a wrong sum": Stored("archive.zip", with_wrong_sum(ZIP)),
     "a gzipped tar file with a wrong sum": Stored("archive.tgz", TGZ[:-8] + bytes([TGZ[-8] ^ 1]) + TGZ[-7:]),
+    "a gzipped tar file with a wrong sum behind much padding": Stored(
+        "archive.tgz", PADDED[:-8] + bytes(4) + PADDED[-4:]
+    ),
 }
 SPECIAL = ("character device", "block device", "named pipe")
 
@@ -110,12 +127,20 @@ class TestExtractArchive(Spec):
         *(dict(archive=Archive(kind, []), destination=Folder()) for kind in KINDS),
         dict(archive=Archive("zip", [file("empty", b"")]), destination=Folder(), limit=0),
         dict(archive=Stored("ARCHIVE.TAR.GZ", packed("tar.gz", HONEST)), destination=Folder("parent/folder")),
+        # The flag says how much time was spent on packing.
+        dict(archive=Stored("archive.zip", with_flag(packed("zip", HONEST), BEST_PACKED)), destination=Folder()),
     )
     invalid = (
         *(Invalid(ValueError, what, archive=archive, destination=Folder()) for what, archive in DAMAGED.items()),
         Invalid(OSError, "an archive that is not there", archive="/no/such/archive.zip", destination=Folder()),
         Invalid(OSError, "a file for a folder", archive=Archive("zip", HONEST), destination=Stored("folder", b"")),
         Invalid(ValueError, "a negative limit", archive=Archive("zip", []), destination=Folder(), limit=-1),
+        Invalid(
+            ValueError,
+            "an encrypted file",
+            archive=Stored("archive.zip", with_flag(packed("zip", HONEST), ENCRYPTED)),
+            destination=Folder(),
+        ),
     )
 
     def test_contents_are_kept(self, impl, case):
@@ -162,6 +187,14 @@ class TestExtractArchive(Spec):
                 require(refused, f"accepts {what}, in a {kind} file")
                 found = snapshot(home.destination, "")
                 require(list(found) == ["older.txt"], f"{what}, in a {kind} file: {sorted(found)} are in the folder")
+
+    def test_links_in_zip_files_are_refused(self, impl):
+        """A symbolic link in a zip file raises, even one that stays inside, and nothing of the archive stays."""
+        with Home() as home:
+            archive = Archive("zip", [file("first.txt"), member("beside.txt", "symbolic link", "first.txt")])
+            require(refuses(impl, archive=archive, destination=home.destination), "accepts a link in a zip file")
+            found = snapshot(home.destination, "")
+            require(list(found) == ["older.txt"], f"after a link in a zip file, {sorted(found)} are in the folder")
 
     def test_devices_are_refused(self, impl):
         """Devices and named pipes raise, and nothing of the archive stays."""
