@@ -123,6 +123,9 @@ def _check_numbers(params: Any, rectified: bool, name: str) -> None:
             inputs, outputs = leaf[0].numel(), leaf.numel() // leaf.shape[1]
             scale = math.sqrt(2 / inputs if rectified else 6 / (inputs + outputs))
             drawn.append(leaf.double().flatten()[:ENOUGH] / scale)
+            if not rectified:
+                most = float(leaf.abs().max())
+                require(most <= scale * (1 + 1e-6), f"{name}: {path} holds {most:.4f}, expected {scale:.4f} at most")
         else:
             constant = float("gamma" in path or "moving_var" in path)
             require((leaf == constant).all(), f"{name}: {path} is not {constant:g} throughout")

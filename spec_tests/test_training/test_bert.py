@@ -28,7 +28,8 @@ def held_out(case: Case, n: int) -> Question:
     generator = case.generator(401)
     tokens, lengths = tasks.sentences(generator, n)
     hidden, positions, words = tasks.questions(generator, tokens, lengths)
-    return hidden, lengths, positions, words
+    most = case.vocab - 1
+    return hidden.clamp(max=most), lengths, positions, words.clamp(max=most)
 
 
 def garbled(case: Case, tokens: Tensor, lengths: Tensor) -> Tensor:
@@ -47,6 +48,11 @@ class TestTrainBert(Trainer):
         Invalid(ValueError, "no sentence", **{**TASK, "tokens": TOKENS[:0], "lengths": LENGTHS[:0]}),
         Invalid(ValueError, "lengths of two of three sentences", **{**TASK, "lengths": LENGTHS[:2]}),
         Invalid(ValueError, "a length beyond the last position", **{**TASK, "lengths": LENGTHS + 1}),
+        Invalid(
+            ValueError,
+            "a length beyond the last of two",
+            **{**TASK, "tokens": TOKENS[:, :2], "lengths": LENGTHS * 0 + 3},
+        ),
         Invalid(ValueError, "a length of 0", **{**TASK, "lengths": LENGTHS * 0}),
         Invalid(ValueError, "a sentence without a word", **{**TASK, "tokens": TOKENS.where(TOKENS < WORD, 2)}),
         Invalid(IndexError, "a token beyond the last", **{**TASK, "vocab": 6}),
@@ -107,8 +113,9 @@ class TestTrainBert(Trainer):
         return case.but(tokens=case.tokens.flip(0), lengths=case.lengths.flip(0))
 
     def least(self, case: Case) -> Case:
-        # Behind the token that begins a sentence stands a word.
-        return case.but(tokens=case.tokens[:1].roll(-1, 1), lengths=torch.ones_like(case.lengths[:1]))
+        # Behind the token that begins a sentence stands a word, and it is the only one there is.
+        tokens = case.tokens[:1].roll(-1, 1).clamp(max=WORD)
+        return case.but(tokens=tokens, lengths=torch.ones_like(case.lengths[:1]), vocab=WORD + 1)
 
     def test_gaps_are_filled_from_either_side(self, impl: Trial, case: Case) -> None:
         """The first word is found from those behind it, and the last one from those before it."""
