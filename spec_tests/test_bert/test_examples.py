@@ -95,6 +95,16 @@ class TestNextSentencePairs(Spec):
             between(drawn.count(other), len(drawn), 1 / (len(others) + 1), f"{other} drawn", ALARM / 10)
 
 
+PARTS = ("tokens", "segments", "positions", "labels")
+EXAMPLE = dict(
+    tokens=torch.tensor([1, 5, 2, 6]),
+    segments=torch.tensor([0, 0, 0, 1]),
+    positions=torch.tensor([1]),
+    labels=torch.tensor([4]),
+    is_next=True,
+)
+
+
 class TestPadBertBatch(Spec):
     component = bert.pad_bert_batch
     cases = domains.pad_bert_batch
@@ -104,58 +114,40 @@ class TestPadBertBatch(Spec):
         "nan_not_hidden": "no argument can hold nan",
         "accelerator_agrees": "examples are gathered where data is loaded",
     }
-    _PARTS = ("tokens", "segments", "positions", "labels")
-    _example = dict(
-        tokens=torch.tensor([1, 5, 2, 6]),
-        segments=torch.tensor([0, 0, 0, 1]),
-        positions=torch.tensor([1]),
-        labels=torch.tensor([4]),
-        is_next=True,
-    )
     edges = (
-        dict(examples=[_example], max_len=4, pad=0),
+        dict(examples=[EXAMPLE], max_len=4, pad=0),
         dict(
-            examples=[{**_example, "positions": torch.zeros(0).long(), "labels": torch.zeros(0).long()}],
+            examples=[{**EXAMPLE, "positions": torch.zeros(0).long(), "labels": torch.zeros(0).long()}],
             max_len=5,
             pad=3,
         ),
         dict(
-            examples=[{**{part: torch.zeros(0).long() for part in _PARTS}, "is_next": False}],
+            examples=[{**{part: torch.zeros(0).long() for part in PARTS}, "is_next": False}],
             max_len=0,
             pad=0,
         ),
     )
     invalid = (
         Invalid(ValueError, "no example", examples=[], max_len=6, pad=0),
-        Invalid(ValueError, "an example that is too long", examples=[_example], max_len=3, pad=0),
+        Invalid(ValueError, "an example that is too long", examples=[EXAMPLE], max_len=3, pad=0),
         Invalid(
             ValueError,
             "more predictions than there is room for",
-            examples=[{**_example, "positions": torch.tensor([1, 2]), "labels": torch.tensor([4, 4])}],
+            examples=[{**EXAMPLE, "positions": torch.tensor([1, 2]), "labels": torch.tensor([4, 4])}],
             max_len=6,
             pad=0,
         ),
         Invalid(
             ValueError,
             "more labels than positions",
-            examples=[{**_example, "labels": torch.tensor([4, 4])}],
+            examples=[{**EXAMPLE, "labels": torch.tensor([4, 4])}],
             max_len=20,
             pad=0,
         ),
         Invalid(ValueError, "a missing part", examples=[{"tokens": torch.tensor([1, 2])}], max_len=6, pad=0),
-        Invalid(TypeError, "tokens that are no integers", examples=[{**_example, "tokens": ramp(4)}], max_len=6, pad=0),
-        Invalid(
-            TypeError, "segments that are no integers", examples=[{**_example, "segments": ramp(4)}], max_len=6, pad=0
-        ),
-        Invalid(
-            TypeError,
-            "positions that are no integers",
-            examples=[{**_example, "positions": ramp(1)}],
-            max_len=20,
-            pad=0,
-        ),
-        Invalid(
-            TypeError, "labels that are no integers", examples=[{**_example, "labels": ramp(1)}], max_len=20, pad=0
+        *(
+            Invalid(TypeError, f"{part} that are no integers", examples=[{**EXAMPLE, part: x}], max_len=20, pad=0)
+            for part, x in {"tokens": ramp(4), "segments": ramp(4), "positions": ramp(1), "labels": ramp(1)}.items()
         ),
     )
 
@@ -195,7 +187,7 @@ class TestPadBertBatch(Spec):
         shapes = {name: tuple(part.shape) for name, part in found.items()}
         require(shapes == expected, f"gave shapes {shapes}, expected {expected}")
 
-    def test_each_example_is_padded_alone(self, impl, case):
+    def test_eachEXAMPLE_is_padded_alone(self, impl, case):
         """An example by itself gives its own row."""
         found = impl(case)
         for k, example in enumerate(case.examples):

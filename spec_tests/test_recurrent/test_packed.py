@@ -162,6 +162,11 @@ class TestPackedRecurrent(Spec):
         return final, map_state(torch.zeros_like, final) if start is None else start
 
 
+def bad_cells(error, what, cells, states, x=None):
+    """Cells, states or a sequence that a stack refuses."""
+    return Invalid(error, what, cells=cells, x=ramp(4, 2, 3) if x is None else x, states=states)
+
+
 class TestDeepRecurrent(Spec):
     component = recurrent.deep_recurrent
     cases = domains.deep_recurrent
@@ -176,58 +181,25 @@ class TestDeepRecurrent(Spec):
         ),
     )
     invalid = (
-        Invalid(ValueError, "no cell", cells=[], x=ramp(4, 2, 3), states=[]),
-        Invalid(
-            ValueError, "an unknown kind", cells=[("tree", parameters("rnn", 3, 2))], x=ramp(4, 2, 3), states=[None]
+        bad_cells(ValueError, "no cell", [], []),
+        bad_cells(ValueError, "an unknown kind", [("tree", parameters("rnn", 3, 2))], [None]),
+        bad_cells(ValueError, "more states than cells", [("rnn", parameters("rnn", 3, 2))], [None, None]),
+        bad_cells(
+            ValueError, "a second cell that does not fit the first", [("rnn", parameters("rnn", 3, 2))] * 2, [None] * 2
         ),
-        Invalid(
-            ValueError,
-            "more states than cells",
-            cells=[("rnn", parameters("rnn", 3, 2))],
-            x=ramp(4, 2, 3),
-            states=[None, None],
+        bad_cells(ValueError, "a state for another batch", [("gru", parameters("gru", 3, 2))], [ramp(3, 2)]),
+        bad_cells(
+            ValueError, "one state for all samples", [("lstm", parameters("lstm", 3, 2))], [(ramp(1, 2), ramp(1, 2))]
         ),
-        Invalid(
-            ValueError,
-            "a second cell that does not fit the first",
-            cells=[("rnn", parameters("rnn", 3, 2)), ("rnn", parameters("rnn", 3, 2))],
-            x=ramp(4, 2, 3),
-            states=[None, None],
-        ),
-        Invalid(
-            ValueError,
-            "a state for another batch",
-            cells=[("gru", parameters("gru", 3, 2))],
-            x=ramp(4, 2, 3),
-            states=[ramp(3, 2)],
-        ),
-        Invalid(
-            ValueError,
-            "one state for all samples",
-            cells=[("lstm", parameters("lstm", 3, 2))],
-            x=ramp(4, 2, 3),
-            states=[(ramp(1, 2), ramp(1, 2))],
-        ),
-        Invalid(
-            ValueError,
-            "a bias of one number",
-            cells=[("rnn", {**parameters("rnn", 3, 2), "b_h": ramp(1)})],
-            x=ramp(4, 2, 3),
-            states=[None],
-        ),
-        Invalid(
+        bad_cells(ValueError, "a bias of one number", [("rnn", {**parameters("rnn", 3, 2), "b_h": ramp(1)})], [None]),
+        bad_cells(
             ValueError,
             "a bias that only the other form has",
-            cells=[("gru", {**parameters("gru", 3, 2), "b_hh": ramp(2)})],
-            x=ramp(4, 2, 3),
-            states=[None],
+            [("gru", {**parameters("gru", 3, 2), "b_hh": ramp(2)})],
+            [None],
         ),
-        Invalid(
-            TypeError,
-            "whole numbers for x",
-            cells=[("gru", parameters("gru", 3, 2))],
-            x=torch.ones(4, 2, 3).long(),
-            states=[None],
+        bad_cells(
+            TypeError, "whole numbers for x", [("gru", parameters("gru", 3, 2))], [None], torch.ones(4, 2, 3).long()
         ),
     )
     prerequisites = ("rnn_cell", "gru_cell", "lstm_cell")
