@@ -187,7 +187,7 @@ class TestPadBertBatch(Spec):
         shapes = {name: tuple(part.shape) for name, part in found.items()}
         require(shapes == expected, f"gave shapes {shapes}, expected {expected}")
 
-    def test_eachEXAMPLE_is_padded_alone(self, impl, case):
+    def test_each_example_is_padded_alone(self, impl, case):
         """An example by itself gives its own row."""
         found = impl(case)
         for k, example in enumerate(case.examples):
