@@ -77,6 +77,7 @@ class TestTrainDetector(Trainer):
         Invalid(ValueError, "a class between two others", **{**TASK, "labels": _with(LABELS, kind=0.5)}),
         Invalid(ValueError, "a class below −1", **{**TASK, "labels": _with(LABELS, kind=-2.0)}),
         Invalid(ValueError, "a box from right to left", **{**TASK, "labels": _with(LABELS, x1=0.9)}),
+        Invalid(ValueError, "a box of no width", **{**TASK, "labels": _with(LABELS, x1=0.75)}),
         Invalid(ValueError, "no epoch", **{**TASK, "epochs": 0}),
         Invalid(TypeError, "pictures of bytes", **{**TASK, "images": IMAGES.to(torch.uint8)}),
     )
@@ -164,6 +165,14 @@ class TestTrainDetector(Trainer):
             model, history = self.result(impl, case, images=case.images[:8], labels=labels, epochs=2)
             require(history.isfinite().all(), f"with labels {tuple(labels.shape)} the history is {history.tolist()}")
             require(len(model(case.images[:2])) == 2, "for two pictures the answer is not of two")
+
+    def test_the_smallest_pictures_are_taken(self, impl: Trial, case: Case) -> None:
+        """Pictures of 8 × 8 are trained on, and answered."""
+        small = case.images[:3, :, 8:16, 8:16]
+        model, history = self.result(impl, case, images=small, labels=case.labels[:3], epochs=1)
+        require(history.isfinite().all(), f"with pictures of 8 × 8 the history is {history.tolist()}")
+        form = tuple(model(small).shape[::2])
+        require(form == (3, 6), f"for three pictures of 8 × 8 the answer is (b, ·, ·) of {form}, expected (3, 6)")
 
     def test_pictures_keep_their_places(self, impl: Trial, case: Case) -> None:
         """What is found in pictures in another order is what was found in them, in this order."""

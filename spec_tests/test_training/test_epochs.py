@@ -26,6 +26,9 @@ class TestTrainEpoch(Spec):
     invalid = (
         Invalid(ValueError, "no batch", **{**USUAL, "batches": []}),
         Invalid(ValueError, "an empty batch", **{**USUAL, "batches": [(X, Y), (X[:0], Y[:0])]}),
+        Invalid(
+            ValueError, "an empty batch of the mean", **{**USUAL, "batches": [(X, Y), (X[:0], Y[:0])]}, reduction="mean"
+        ),
         Invalid(ValueError, "a loss that is averaged already", **{**USUAL, "loss": lambda s, y: distance(s, y).mean()}),
         Invalid(ValueError, "an unknown reduction", **USUAL, reduction="none"),
         Invalid(TypeError, "parameters of whole numbers", **{**USUAL, "params": {"weight": ones(2, 2).long()}}),

@@ -29,8 +29,9 @@ PAD, BOS, EOS = 0, 1, 2
 
 def held_out(case: Case, n: int) -> list[Tensor]:
     """Sequences of the task that no training sees, their lengths, their answers and the answers' lengths."""
-    letters, longest = case.vocab - tasks.FIRST, case.source.shape[1] - 1
-    return list(tasks.reversals(case.generator(401), n, letters, longest, True))
+    letters, longest = max(2, case.vocab - tasks.FIRST), case.source.shape[1] - 1
+    source, lengths, target, ends = tasks.reversals(case.generator(401), n, letters, longest, True)
+    return [source.clamp(max=case.vocab - 1), lengths, target.clamp(max=case.vocab - 1), ends]
 
 
 def behind(tokens: Tensor, lengths: Tensor) -> Tensor:
@@ -104,12 +105,12 @@ class TestTrainSeq2seq(Trainer):
         return case.but(target=case.target.flip(0), target_lengths=case.target_lengths.flip(0))
 
     def least(self, case: Case) -> Case:
-        # A sequence of the end alone.
+        # A sequence of the end alone, and a single token that means something.
         tokens = {name: torch.full_like(case[name][:1], PAD) for name in ("source", "target")}
         for row in tokens.values():
             row[:, 0] = EOS
         lengths = {f"{name}_lengths": torch.ones(1, dtype=torch.int64) for name in tokens}
-        return case.but(**tokens, **lengths)
+        return case.but(**tokens, **lengths, vocab=tasks.FIRST + 1)
 
     def test_padding_plays_no_part(self, impl: Trial, case: Case) -> None:
         """What stands behind a source's length changes no answer, and behind a target's no training."""
