@@ -4,7 +4,7 @@ import torch
 
 from lawbook.reference.autograd.graph import evaluate
 
-STEP = 2.0**-100
+STEP = 2.0**-400
 
 # Operands and settings; the shapes broadcast in one direction, in the other, and in both.
 WIDE, LONG, HIGH, ROW, OTHER = (2, 3), (3,), (2, 1), (1, 3), (3, 4)
