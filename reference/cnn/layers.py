@@ -107,7 +107,7 @@ def dropped(x: Tensor, p: float, seed: int | None, training: bool, which: int) -
     if not training or p == 0:
         return x
     assert seed is not None
-    return dropout(x, p, seed=seed * 16 + which)
+    return dropout(x, p, seed=(seed * 16 + which) % 2**63)
 
 
 def check_dropout(p: float, seed: int | None, training: bool) -> None:

@@ -190,6 +190,8 @@ def vgg_shapes(input_shape: tuple[int, ...], arch: Arch = VGG_11, classes: int =
     Source: note 004, VGG.
     """
     x = blank(input_shape)
+    if x.shape[2] != x.shape[3]:
+        raise ValueError(f"the images have {x.shape[2]} rows and {x.shape[3]} columns, expected as many")
     params = vgg_init(0, arch, x.shape[1], classes, size=x.shape[2], device="meta")
     return traced(_stages(x, params, arch, False, 0.5, None))
 

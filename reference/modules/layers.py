@@ -144,7 +144,7 @@ def fixed_hidden_mlp(x: Tensor, params: dict[str, Tensor], constant: Tensor) -> 
     where k is the least whole number with Σ|h| / 2ᵏ ≤ 1, at least 0.
 
     Args:
-        x: (batch, n), floating, finite. An infinite Σ|h|, which no halving makes small, is left open.
+        x: (batch, n), floating, finite. An infinite h, which no halving makes small, is left open.
         params: ``weight`` (n, n) and ``bias`` (n,) of the linear layer.
         constant: (n, n); it is no parameter and receives no gradient.
 
@@ -166,8 +166,8 @@ def fixed_hidden_mlp(x: Tensor, params: dict[str, Tensor], constant: Tensor) -> 
     check_shape("constant", constant, (n, n))
     hidden = torch.relu(linear(x, params["weight"], params["bias"]) @ constant.detach() + 1)
     result = linear(hidden, params["weight"], params["bias"])
-    # An infinite sum would be halved for ever.
-    while 1 < result.detach().abs().sum() < torch.inf:
+    # What is infinite itself would be halved for ever; a sum may overflow at first.
+    while result.isfinite().all() and result.detach().abs().sum() > 1:
         result = result / 2
     return result.sum()
 

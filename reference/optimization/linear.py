@@ -177,6 +177,8 @@ def minibatch_gradient(X: Tensor, y: Tensor, w: Tensor, b: Tensor, batch: Tensor
         raise ValueError("batch is empty, expected at least one index")
     if not 0 <= int(batch.min()) <= int(batch.max()) < len(X):
         raise IndexError(f"batch holds {batch.tolist()}, expected indices 0..{len(X) - 1}")
+    # Bytes would be taken for a mask.
+    batch = batch.long()
     x = X[batch]
     error = x @ w.reshape(-1) + b - y.reshape(-1)[batch]
     return (error @ x / len(batch)).reshape(w.shape), error.mean().reshape(b.shape)

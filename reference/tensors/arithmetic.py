@@ -206,7 +206,8 @@ def _floating_power(x: Tensor, exponent: Tensor) -> Tensor:
     logarithm = torch.log(torch.where(zeroth & (size > 0), size, one))
     power = torch.where(zeroth, torch.exp(torch.where(zeroth, exponent, 0) * logarithm), power)
     power = torch.where(negative & (exponent.remainder(2) == 1), -power, power)
-    fraction = torch.isfinite(exponent) & (exponent != exponent.round())
+    # Nan is no whole number either; an infinity is an even one.
+    fraction = torch.isnan(exponent) | torch.isfinite(exponent) & (exponent != exponent.round())
     return torch.where(negative & torch.isfinite(x) & fraction, torch.nan, power)
 
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from collections.abc import Callable, Mapping
 from xml.sax.saxutils import escape, quoteattr
 
@@ -13,6 +14,7 @@ from lawbook.reference.checks import check_axes, check_floating
 WIDTH, HEIGHT = 640.0, 400.0
 LEFT, RIGHT, TOP, BOTTOM = 72.0, 624.0, 40.0, 352.0
 GOLDEN_ANGLE = 137.508
+LARGEST = sys.float_info.max
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -99,7 +101,7 @@ def _limits(values: Tensor) -> tuple[float, float]:
         raise ValueError(f"history has values from {low} to {high}, expected a range that double precision holds")
     if low == high:
         half = max(abs(low), 1.0) / 2
-        return low - half, high + half
+        return max(low - half, -LARGEST), min(high + half, LARGEST)
     return low, high
 
 

@@ -107,6 +107,7 @@ class TestRotate(Spec):
         ),
     )
     edges = (
+        {"image": tensor([[1.0, 2.0, 4.0]]), "degrees": -1e-20},
         {"image": ones(1, 1), "degrees": 45},
         {"image": zeros(0, 3, 4), "degrees": 30},
         {"image": tensor([[1.0, 2.0, 4.0]]), "degrees": 90},

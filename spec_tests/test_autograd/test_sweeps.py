@@ -44,6 +44,7 @@ class TestVjp(Spec):
     differentiable = ("inputs", "cotangent")
     declines = VIEWS
     edges = (
+        dict(program=(("mul", (0, 1), ()),), inputs=[ones(1), zeros(0)], cotangent=zeros(0)),
         dict(program=(("sum", (0,), ()),), inputs=[zeros(0, 3)], cotangent=tensor(2.0)),
         dict(program=(("mul", (0, 1), ()),), inputs=[zeros(0, 3), ones(3)], cotangent=zeros(0, 3)),
         dict(program=(("matmul", (0, 1), ()),), inputs=[zeros(2, 0), zeros(0, 3)], cotangent=ones(2, 3)),

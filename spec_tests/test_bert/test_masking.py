@@ -42,6 +42,11 @@ class TestMaskTokens(Spec):
         tokens=torch.tensor([0, 5, 6, 7, 1]), candidates=None, num=None, vocab=9, mask=2, special=[0, 1], seed=3
     )
     invalid = (
+        Invalid(
+            IndexError,
+            "a token beyond the vocabulary that is no candidate",
+            **{**_good, "tokens": torch.tensor([0, 5, 9]), "candidates": torch.tensor([1])},
+        ),
         Invalid(IndexError, "a token beyond the vocabulary", **{**_good, "tokens": torch.tensor([0, 5, 9])}),
         Invalid(IndexError, "a candidate beyond the tokens", **{**_good, "candidates": torch.tensor([1, 5])}),
         Invalid(IndexError, "a negative token", **{**_good, "tokens": torch.tensor([0, 5, -1])}),

@@ -45,6 +45,7 @@ class Helpers:
     count: tuple[Options, ...] = ({}, {"in_channels": 2, "classes": 7})
     wrong: tuple[tuple[int, ...], ...] = ()
     too_small: tuple[Options, ...] = ({"in_channels": 0}, {"classes": 0})
+    small_images: tuple[tuple[int, ...], ...] = ()
     rectified: bool = True
 
     def check(self, impl: Trial, image: tuple[int, int, int]) -> None:
@@ -81,10 +82,11 @@ class Helpers:
         shapes = helper(impl, name)
         if shapes is None:
             return
-        found, expected = (
-            [(stage, tuple(shape)) for stage, shape in listed((3, *image))] for listed in (shapes, getattr(cnn, name))
-        )
-        require(found == expected, f"{name} gives {found}, expected {expected}")
+        for given in ((3, *image), *self.small_images):
+            found, expected = (
+                [(stage, tuple(shape)) for stage, shape in listed(given)] for listed in (shapes, getattr(cnn, name))
+            )
+            require(found == expected, f"{name}({given}) gives {found}, expected {expected}")
         for shape in (image, (1, *image, 1), (0, *image), *self.wrong):
             _check_refused(shapes, shape)
 

@@ -77,8 +77,8 @@ class TestVgg(Dropped, Network):
         small={"arch": ((1, 4), (2, 8)), "in_channels": 2, "classes": 7, "hidden": 60, "size": 4},
         init=({}, {"arch": ((2, 3), (1, 5)), "size": 11}),
         count=({}, {"arch": ((2, 3), (1, 5)), "in_channels": 2, "classes": 7}),
-        wrong=((1, 1, 31, 31), (1, 1, 224, 256)),
-        too_small=({"in_channels": 0}, {"classes": 0}, {"hidden": 0}, {"size": 3}),
+        wrong=((1, 1, 31, 31), (1, 1, 224, 225)),
+        too_small=({"in_channels": 0}, {"classes": 0}, {"hidden": 0}, {"size": 3}, {"arch": ((0, 4), (2, 8))}),
     )
     prerequisites = ("vgg_block",)
     edges = tuple(

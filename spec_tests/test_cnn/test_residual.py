@@ -140,8 +140,10 @@ class Resnets(Network, Normed):
     classes = 1000
     helpers = Helpers(
         small={"in_channels": 2, "classes": 7, "widths": (4, 8, 6, 8)},
-        init=({}, {"note": True}, {"widths": (4, 8, 8, 8)}),
+        init=({}, {"note": True}, {"widths": (4, 8, 8, 8)}, {"widths": (4, 4, 8, 8)}),
+        too_small=({"in_channels": 0}, {"classes": 0}, {"widths": (4, 8, 6)}, {"widths": (4, 8, 6, 8, 8)}),
         count=({}, {"in_channels": 2, "classes": 7}, {"note": True}),
+        small_images=((1, 1, 32, 32),),
     )
     differentiable = ("x", "params")
 

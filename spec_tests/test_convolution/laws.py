@@ -65,6 +65,7 @@ def invalid_convolutions(axes: int) -> tuple[Invalid, ...]:
         Invalid(ValueError, "an image without places", x=x[:, :, :0], weight=weight, padding=2),
         Invalid(TypeError, "whole numbers for an image", x=x.long(), weight=weight),
         Invalid(TypeError, "whole numbers for a weight", x=x, weight=weight.long()),
+        Invalid(TypeError, "a bias of whole numbers", x=x, weight=weight, bias=zeros(6).long()),
     )
 
 

@@ -152,6 +152,7 @@ class TestCollate(Spec):
     cases = domains.collate
     declines = NOT_COMPUTED
     invalid = (
+        Invalid(TypeError, "lists", samples=[([1, 2],), ([3, 4],)]),
         Invalid(ValueError, "no sample", samples=[]),
         Invalid(ValueError, "rows of different lengths", samples=[(torch.ones(2),), (torch.ones(3),)]),
         Invalid(ValueError, "a row that could be broadcast", samples=[(torch.ones(2),), (torch.ones(1),)]),

@@ -180,6 +180,7 @@ class TestDataLoader(LoaderLaws, Spec):
     }
     prerequisites = ("tensor_dataset", "batch_sampler", "collate")
     invalid = (
+        Invalid(ValueError, "fewer than no workers for no rows", tensors=[X[:0]], batch_size=2, seed=0, num_workers=-1),
         Invalid(ValueError, "labels for two of three rows", tensors=[X, Y[:2]], batch_size=2, seed=0),
         Invalid(ValueError, "no tensor", tensors=[], batch_size=2, seed=0),
         Invalid(ValueError, "batches of nothing", tensors=[X, Y], batch_size=0, seed=0),

@@ -238,6 +238,15 @@ class TestTinySsd(Network):
             sizes=[[0.2]] * 4 + [[0.2, 0.3]],
             ratios=[[1.0]] * 5,
         ),
+        Invalid(
+            ValueError,
+            "moving statistics of four blocks",
+            x=torch.ones(2, 1, 64, 64),
+            params=network(),
+            **SHORT,
+            training=False,
+            moving={"base": [still(1)] * 3, "blocks": [still(1)] * 4},
+        ),
     )
     edges = (
         {

@@ -19,6 +19,7 @@ class TestCosineSimilarity(Spec):
         Invalid(ValueError, "an eps of 0", x=ones(2, 3), y=ones(2, 3), eps=0.0),
     )
     edges = (
+        {"x": zeros(1, 2), "y": ones(1, 2), "eps": 1e-23},
         {"x": zeros(0, 3), "y": zeros(0, 3)},
         {"x": zeros(2, 0), "y": zeros(2, 0)},
         {"x": ones(1, 1), "y": -ones(1, 1)},

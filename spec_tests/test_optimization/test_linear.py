@@ -321,6 +321,11 @@ class TestMinibatchGradient(Spec):
     differentiable = ("X", "y", "w", "b")
     twice = True
     edges = (
+        {
+            **dict(X=ones(2, 1), w=ones(1), b=ones(1)),
+            "y": torch.tensor([1.0, 3.0]),
+            "batch": torch.tensor([0, 1]).to(torch.uint8),
+        },
         {"X": ones(1, 1), "y": zeros(1), "w": ones(1), "b": ones(1), "batch": torch.tensor([0])},
         {"X": zeros(2, 0), "y": ones(2), "w": zeros(0), "b": ones(1), "batch": torch.tensor([1, 0])},
     )

@@ -32,7 +32,11 @@ class TestClipGradients(Spec):
     differentiable = ("grads",)
     extremes = domains.clip_gradients_extremes
     declines = {"nan_not_hidden": "gradients that are not finite are refused, which the law on bad input judges"}
-    edges = (dict(grads=[ramp(0), ramp(1, 1) + 3], theta=1.0), dict(grads={"w": ramp(2, 0)}, theta=1.0))
+    edges = (
+        dict(grads=[ramp(0), ramp(1, 1) + 3], theta=1.0),
+        dict(grads={"w": ramp(2, 0)}, theta=1.0),
+        dict(grads=[], theta=1.0),
+    )
     invalid = (
         Invalid(ValueError, "theta of zero", grads=[ramp(3)], theta=0.0),
         Invalid(ValueError, "a negative theta", grads=[ramp(3)], theta=-1.0),
@@ -120,6 +124,7 @@ class TestTruncatedBptt(Spec):
         dict(**_sequence(3, 1), state=ramp(1, 3), window=100),
     )
     invalid = (
+        Invalid(ValueError, "a window of no step in a sequence of one", **_sequence(1, 2), state=None, window=0),
         *_refused(window=2),
         Invalid(ValueError, "a window of no step", **_sequence(4, 2), state=None, window=0),
         Invalid(TypeError, "a window of half a step", **_sequence(4, 2), state=None, window=1.5),

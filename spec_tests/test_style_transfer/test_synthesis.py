@@ -167,6 +167,14 @@ class TestSynthesize(Spec):
         "gradient' says which these are",
     }
     invalid = (
+        Invalid(
+            ValueError,
+            "a rate that falls every 0 of no steps",
+            content=ones(1, 3, 4, 4),
+            style=ones(1, 3, 4, 4),
+            **{**NET, "steps": 0},
+            decay_every=0,
+        ),
         Invalid(ValueError, "two images of content", content=ones(2, 3, 4, 4), style=ones(1, 3, 4, 4), **NET),
         Invalid(ValueError, "an image of two axes", content=ones(4, 4), style=ones(1, 3, 4, 4), **NET),
         Invalid(

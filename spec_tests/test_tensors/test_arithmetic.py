@@ -264,6 +264,8 @@ class TestPow(Elementwise):
         Invalid(TypeError, "text for an exponent", x=ones(2), exponent="2"),
     )
     edges = (
+        {"x": tensor([3, 4], dtype=torch.int32), "exponent": 2},
+        {"x": tensor([-1.0, 1.0]), "exponent": tensor([torch.nan, torch.nan])},
         {"x": ones(0), "exponent": ones(0)},
         {"x": ones(0, 3), "exponent": 2},
         {"x": ones(1), "exponent": ones(2, 0)},

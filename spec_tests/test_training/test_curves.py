@@ -146,11 +146,29 @@ class TestLearningCurves(Spec):
 
     def test_ticks_say_what_is_there(self, impl, case):
         """Every tick's number is the epoch or value at its place, and each axis has at least one."""
-        picture = Picture(impl(case))
+        self.check_ticks(impl(case), case.history)
+
+    def test_every_range_has_ticks(self, impl):
+        """So it is of many epochs, of values that are close together, of large and of equal ones."""
+        for values in (
+            [1.0, 13.01],
+            [100.0, 101.0],
+            [2.3, 2.1, 2.0],
+            [0.0] * 3,
+            [1.5e308, 1.6e308],
+            [1.7e308],
+            range(14),
+        ):
+            history = {"a": torch.tensor(values, dtype=torch.float64)}
+            self.check_ticks(impl.call_with(dict(history=history, title="a"))[0], history)
+
+    def check_ticks(self, text, history):
+        """Require ticks on both axes, which say what is there."""
+        picture = Picture(text)
         found: list[tuple[float, float, str]] = []
         for axis in "xy":
             ticks = [part for part in picture.root.iter(SVG + "g") if part.get("class") == f"{axis} tick"]
-            if axis == "x" and not any(len(values) for values in case.history.values()):
+            if axis == "x" and not any(len(values) for values in history.values()):
                 continue
             require(len(ticks) > 0, f"the {axis} axis has no tick")
             for tick in ticks:

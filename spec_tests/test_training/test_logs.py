@@ -302,6 +302,7 @@ class TestLogImage(Log):
     cases = domains.log_image
     declines = NOTHING
     invalid = (
+        Invalid(ValueError, "no column", log_dir=Folder(), tag="a", image=torch.zeros(3, 4, 0)),
         Invalid(ValueError, "a batch", log_dir=Folder(), tag="a", image=torch.zeros(1, 3, 2, 2)),
         Invalid(ValueError, "colours last", log_dir=Folder(), tag="a", image=torch.zeros(4, 5, 3)),
         Invalid(ValueError, "no pixel", log_dir=Folder(), tag="a", image=torch.zeros(3, 0, 2)),

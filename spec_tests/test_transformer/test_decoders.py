@@ -102,6 +102,10 @@ class TestDecoderBlock(MemoryLaws, Spec):
         },
     )
     invalid = (
+        Invalid(ValueError, "a memory of a single sample", **{**_good, "memory": ramp(1, 5, 4)}),
+        Invalid(
+            ValueError, "a norm without shift", **{**_good, "params": {**_good["params"], "norm2": {"gamma": ramp(4)}}}
+        ),
         Invalid(ValueError, "features that heads do not divide", **{**_good, "heads": 3}),
         Invalid(ValueError, "a memory of another size", **{**_good, "memory": ramp(2, 5, 6)}),
         Invalid(ValueError, "a memory of another batch", **{**_good, "memory": ramp(3, 5, 4), "valid_lens": None}),

@@ -34,6 +34,9 @@ class TestEncoderBlock(Spec):
         {**_good, "x": waves(2, 3, 24), "params": encoder_parameters(24, 40), "heads": 8},
     )
     invalid = (
+        Invalid(
+            ValueError, "a norm without shift", **{**_good, "params": {**_good["params"], "norm1": {"gamma": ramp(4)}}}
+        ),
         Invalid(ValueError, "features that heads do not divide", **{**_good, "heads": 3}),
         Invalid(ValueError, "no head", **{**_good, "heads": 0}),
         Invalid(ValueError, "tokens wider than the weights", **{**_good, "x": ramp(2, 3, 6)}),

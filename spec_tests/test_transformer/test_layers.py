@@ -80,6 +80,9 @@ class TestAddNorm(Spec):
         dict(x=ramp(2, 3, 1), y=ramp(2, 3, 1), gamma=ramp(1), beta=ramp(1)),
     )
     invalid = (
+        Invalid(
+            TypeError, "a scale of whole numbers", x=ramp(2, 3), y=ramp(2, 3), gamma=torch.ones(3).long(), beta=ramp(3)
+        ),
         Invalid(ValueError, "a layer's output that would be broadcast", x=ramp(2, 3), y=ramp(1, 3)),
         Invalid(ValueError, "shapes that differ", x=ramp(2, 3), y=ramp(3, 3)),
         Invalid(ValueError, "numbers without features", x=torch.tensor(0.5), y=torch.tensor(1.5)),
