@@ -4,8 +4,8 @@ A *program* is plain data: a sequence of nodes ``(operation, operands, settings)
 then the nodes, in order; every node names the positions it takes, all of them before its own. The program's value is what
 stands at the last position. ``operations.OPERATIONS`` lists the operations and their settings.
 
-Positions, axes and places along them count from 0. Left open is what a negative one does, axis 0 of a number without axes, and a
-matrix product of more than two axes: some count from the end, and multiply stacks.
+Positions, axes and places along them count from 0. Left open is what a negative axis or place does, axis 0 of a number without
+axes, and a matrix product of more than two axes: some count from the end, and multiply stacks.
 
     (("mul", (0, 0), ()), ("sum", (1,), ()))        of one input x:  Σ x²
 """
