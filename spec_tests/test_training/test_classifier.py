@@ -71,7 +71,7 @@ class TestTrainClassifier(Trainer):
         return case.but(y=case.y.flip(0))
 
     def least(self, case: Case) -> Case:
-        return case.but(X=case.X[:1], y=case.y[:1])
+        return case.but(X=case.X[:1], y=case.y[:1] % 2, classes=2)
 
     def test_a_single_sample_is_classified(self, impl: Any, case: Case) -> None:
         """Samples one at a time get the classes that they get together."""
@@ -90,6 +90,17 @@ class TestTrainClassifier(Trainer):
         require(
             right >= self.promised,
             f"of features away from 0 {right:.3f} are told apart, expected {self.promised} at least",
+        )
+
+    def test_features_may_be_of_unlike_sizes(self, impl: Any, case: Case) -> None:
+        """Where features are a hundredth or a hundred times as large, in turns, as much is learned."""
+        scale = torch.tensor([0.01, 100.0] * case.X.shape[1], dtype=torch.float64)[: case.X.shape[1]]
+        model, _ = self.result(impl, case, X=(case.X.double() * scale).to(case.dtype))
+        samples, labels = held_out(case, HELD_OUT)
+        right = (model((samples.double() * scale).to(case.dtype)).argmax(1) == labels).double().mean()
+        require(
+            right >= self.promised,
+            f"of features of unlike sizes {right:.3f} are told apart, expected {self.promised} at least",
         )
 
     def test_features_may_have_several_axes(self, impl: Any, case: Case) -> None:
