@@ -1,5 +1,8 @@
 """Laws of samplers, batches and loaders."""
 
+import gc
+import multiprocessing
+
 import torch
 
 from lawbook.fixtures.cases import data as domains
@@ -21,6 +24,8 @@ from lawbook.spec_tests.test_data.laws import (
     rows_of,
 )
 
+PATIENCE = 5
+"""Seconds that workers may take to end."""
 X, Y = torch.arange(6.0).reshape(3, 2), torch.tensor([0, 1, 0])
 
 
@@ -268,6 +273,16 @@ class TestDataLoader(LoaderLaws, Spec):
                 )
                 same = all(torch.equal(x, y) for p, q in zip(a, b, strict=True) for x, y in zip(p, q, strict=True))
                 require(same, f"pass {k}: {workers} workers give other batches than the calling process")
+
+    def test_no_worker_is_left(self, impl):
+        """When all batches are there, the processes that gathered them end, as soon as nobody holds the loader."""
+        before = set(multiprocessing.active_children())
+        impl.call(tensors=[torch.arange(20.0)], batch_size=5, seed=SEEDS[0], num_workers=2)
+        gc.collect()
+        for worker in set(multiprocessing.active_children()) - before:
+            # One that is about to end is given the time.
+            worker.join(PATIENCE)
+            require(not worker.is_alive(), f"a worker is still there {PATIENCE} seconds after the last batch")
 
     def test_published_batches_of_note_002(self, impl):
         """49 samples in batches of ten by two workers, the last one dropped: four batches of ten."""
