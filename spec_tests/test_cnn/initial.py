@@ -37,6 +37,7 @@ class Helpers:
         init, count: options of ``<name>_init``, whose parameters take no memory, and of ``<name>_parameter_count``.
         wrong: shapes of images that ``<name>_shapes`` refuses, besides those that are none.
         too_small: options that ``<name>_init`` refuses together with the small ones.
+        small_images: shapes of images for which ``<name>_shapes`` is asked beside the usual one.
         rectified: whether weights are normal with variance 2 / inputs, or uniform within √(6 / (inputs + outputs)).
     """
 

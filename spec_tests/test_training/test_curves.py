@@ -149,7 +149,7 @@ class TestLearningCurves(Spec):
         self.check_ticks(impl(case), case.history)
 
     def test_every_range_has_ticks(self, impl):
-        """So it is of many epochs, of values that are close together, of large and of equal ones."""
+        """Many epochs have ticks that say what is there, and so do values that are close together, large or equal."""
         for values in (
             [1.0, 13.01],
             [100.0, 101.0],
