@@ -24,26 +24,33 @@ LIMIT = 1_000_000
 MANY = [file(f"{k}.bin", BOMB[: LIMIT // 2]) for k in range(3)]
 
 
-def with_small_sizes(content):
-    """A zip file whose directory states 10 bytes for every file, whatever is packed."""
+def in_every_header(content, local, central, change):
+    """A zip file whose headers are all changed, at a distance from their mark: ``local`` by a file, ``central`` at the end."""
     found = bytearray(content)
-    for mark, at in ((b"PK\3\4", 22), (b"PK\1\2", 24)):
+    for mark, at in ((b"PK\3\4", local), (b"PK\1\2", central)):
         begin = found.find(mark)
         while begin >= 0:
-            found[begin + at : begin + at + 4] = (10).to_bytes(4, "little")
+            change(found, begin + at)
             begin = found.find(mark, begin + 1)
     return bytes(found)
+
+
+def with_small_sizes(content):
+    """A zip file whose directory states 10 bytes for every file, whatever is packed."""
+
+    def change(found, at):
+        found[at : at + 4] = (10).to_bytes(4, "little")
+
+    return in_every_header(content, 22, 24, change)
 
 
 def with_flag(content, flag):
     """A zip file in which a flag is set for every file."""
-    found = bytearray(content)
-    for mark, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
-        begin = found.find(mark)
-        while begin >= 0:
-            found[begin + at] |= flag
-            begin = found.find(mark, begin + 1)
-    return bytes(found)
+
+    def change(found, at):
+        found[at] |= flag
+
+    return in_every_header(content, 6, 8, change)
 
 
 def with_wrong_sum(content):
