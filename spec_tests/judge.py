@@ -33,7 +33,7 @@ from torch import Tensor
 from lawbook.fixtures.cases.kit import Case
 from lawbook.fixtures.implementation import Raised
 from lawbook.fixtures.tree import is_floating, leaves, map_leaves, ordered, values
-from lawbook.spec_tests.rounding import Flushing, RandomRounding, SequentialSums
+from lawbook.spec_tests.rounding import Flushing, RandomRounding, SequentialSums, SumsByHalves
 
 FACTOR = 8.0
 ULPS = 2.0
@@ -165,6 +165,10 @@ def _many_roundings(found: Spreads, evaluate: Evaluate, case: Case, true: list[A
     for k in range(MORE_ROUNDINGS):
         _widen(found, _rounded(evaluate, case, 2 + k, dtype), true, dtype)
     wide = case.to(torch.float64)
+    if dtype == torch.float64:
+        with SumsByHalves():
+            there = _attempt(evaluate, wide)
+        _widen(found, there, true, dtype)
     for backwards in (False, True):
         with SequentialSums(backwards, dtype):
             there = _attempt(evaluate, wide)

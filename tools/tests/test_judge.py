@@ -2,6 +2,7 @@
 
 import math
 from contextlib import contextmanager
+from fractions import Fraction
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from lawbook.fixtures.cases.kit import Case, domain
 from lawbook.reference import convolution, losses
 from lawbook.spec_tests.form import check_form
 from lawbook.spec_tests.judge import FACTOR, LawBroken, compare, moved, shrunk, spread, ulp
-from lawbook.spec_tests.rounding import RandomRounding, SequentialSums
+from lawbook.spec_tests.rounding import RandomRounding, SequentialSums, SumsByHalves
 from lawbook.tools.tests.specimens import cases, held
 
 INF, NAN = float("inf"), float("nan")
@@ -441,6 +442,24 @@ class TestRandomRounding:
         assert (running - (strided[0] @ strided[1].T).double()).abs().max() < 1e-6
         assert (running - x.double() @ weight.double().T).abs().max() > 1e-6
 
+    def test_a_truth_in_float64_may_be_a_running_sum_itself(self):
+        """Running sums repeat its roundings and show none of them: a right sum, hardly rounded, would be rejected."""
+        case = case_of(torch.full((300,), 0.1, dtype=torch.float64), torch.float64)
+        exact = 300 * Fraction(float(case.x[0])) ** 2
+
+        def lost(total):
+            return abs(float(Fraction(float(total)) - exact))
+
+        def evaluate(at):
+            return at.x[None] @ at.x[:, None]
+
+        with SequentialSums(False, torch.float64):
+            truth = evaluate(case)
+        with SumsByHalves():
+            halved = evaluate(case)
+        assert lost(halved) < lost(truth) / 10
+        assert float(spread(evaluate, case, truth)(2)[0]) > lost(truth) / 2
+
     def test_products_of_every_kind_keep_their_shapes(self):
         a, b, bias = noise(3, 4, 5), noise(3, 5, 2), noise(2)
         for function in (
@@ -457,8 +476,8 @@ class TestRandomRounding:
             lambda: torch.einsum("nij,njk->ik", a, b),
         ):
             expected = function()
-            for backwards in (False, True):
-                with SequentialSums(backwards):
+            for sums in (SequentialSums(backwards=False), SequentialSums(backwards=True), SumsByHalves()):
+                with sums:
                     found = function()
                 assert found.shape == expected.shape
                 assert found.dtype == expected.dtype
