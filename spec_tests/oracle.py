@@ -20,14 +20,20 @@ class Oracle:
         component: the reference function; it gives the form of the result and what rounding may do.
         authority: who says the truth in float64; the reference itself, or another library when the reference is on trial.
         orders: other orders of the reference's operations, which are as good.
+        heartbeat: called before the reference computes: its time is not that of what is on trial.
     """
 
     def __init__(
-        self, component: Callable[..., Any], authority: Implementation | None = None, orders: tuple[Order, ...] = ()
+        self,
+        component: Callable[..., Any],
+        authority: Implementation | None = None,
+        orders: tuple[Order, ...] = (),
+        heartbeat: Callable[[], None] = lambda: None,
     ):
         self.reference = Trial(Implementation([{component.__name__: component}], "reference"), component.__name__)
         self.authority = Trial(authority, component.__name__) if authority else self.reference
         self._orders = orders
+        self._heartbeat = heartbeat
         # Cases are kept by name: another component of the same name must not meet this one's truths.
         self._key = (component, authority.name if authority else "reference")
 
@@ -70,6 +76,7 @@ class Oracle:
         """The yardstick of the gradient."""
 
         def evaluate(at: Case) -> Any:
+            self._heartbeat()
             return products(self.reference, at, wrt, second)[1]
 
         return self._kept(
@@ -92,6 +99,7 @@ class Oracle:
         return settle(compare(got, truth, self.precision(case), rows, yardstick), "value", got, truth, what)
 
     def _plain(self, case: Case) -> Any:
+        self._heartbeat()
         # Not by ``call``: what the reference refuses shows as its own exception. Copies, as a reference may be contracted
         # to write into its arguments.
         implementation = self.reference.implementation

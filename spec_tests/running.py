@@ -153,7 +153,9 @@ class LawRun:
         self.implementation = implementation
         self.function = spec_class.law(law)
         self.spec = spec_class()
-        self.spec.oracle = Oracle(spec_class.component, authority if law in AUTHORITY_LAWS else None, spec_class.orders)
+        self.spec.oracle = Oracle(
+            spec_class.component, authority if law in AUTHORITY_LAWS else None, spec_class.orders, settings.heartbeat
+        )
         self.spec.dtype = settings.dtype
         if settings.device is not None:
             self.spec.device = settings.device
@@ -294,10 +296,6 @@ class LawRun:
         if self.spec_class.is_universal(self.law):
             return True
         wide, reference = case.to(torch.float64), self.spec.oracle.reference
-
-        def both(at: Case) -> Any:
-            return list(_sides(self.function(self.spec, reference, at)))
-
         try:
             found = self.function(self.spec, reference, wide)
             if not isinstance(found, tuple | list):
@@ -305,7 +303,7 @@ class LawRun:
             left, right = _sides(found)
             _same_form(left, right)
             precision = coarsest(torch.float64, numbers([left, right]))
-            yards = spread(both, wide, [left, right], precision, self.spec_class.orders)
+            yards = spread(self._both, wide, [left, right], precision, self.spec_class.orders)
             return compare(left, right, precision, -1, lambda level: _added(yards(level))).share <= 1
         except AssertionError:
             return False
@@ -313,21 +311,22 @@ class LawRun:
     def _equations(self, found: Any, case: Case) -> float:
         left, right = _sides(found)
         _same_form(left, right)
-        reference = self.spec.oracle.reference
-
-        def both(at: Case) -> Any:
-            return list(_sides(self.function(self.spec, reference, at)))
-
         precision = self.spec.oracle.precision(case)
         kept: list[Any] = []
 
         def yardstick(level: int) -> list[Any]:
             if not kept:
-                kept.append(spread(both, case, both(case.to(torch.float64)), precision, self.spec_class.orders))
+                truth = self._both(case.to(torch.float64))
+                kept.append(spread(self._both, case, truth, precision, self.spec_class.orders))
             return _added(kept[0](level))
 
         wide = widened(right)
         return settle(compare(left, wide, precision, -1, yardstick), "law", left, right)
+
+    def _both(self, at: Case) -> Any:
+        """Both sides of an own law as the reference answers."""
+        self.settings.heartbeat()
+        return list(_sides(self.function(self.spec, self.spec.oracle.reference, at)))
 
     def over_cases(self, body: Callable[[Case], None]) -> None:
         """Call ``body`` on every case of the component's domain."""

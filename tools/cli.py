@@ -71,7 +71,7 @@ def check(
     verdict: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to keep the verdict.")] = None,
     expected: Annotated[Path | None, typer.Option(metavar="FILE", help="Failures known and explained (TOML).")] = None,
     workers: Annotated[str, typer.Option("-n", help="Worker processes: a number or auto.")] = "auto",
-    law_timeout: Annotated[float | None, typer.Option(help="Seconds a law may take.")] = None,
+    law_timeout: Annotated[float | None, typer.Option(help="Seconds a case may take.")] = None,
     memory_limit: Annotated[float | None, typer.Option(help="GiB a worker may take.")] = None,
 ) -> None:
     """Judge an implementation: exit 0 when every law holds, 1 when some do not, 2 when the run is not whole."""
