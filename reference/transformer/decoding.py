@@ -57,7 +57,8 @@ def decoder_block(
         neither result nor gradient.
 
     Raises:
-        ValueError: D is not divisible by ``heads``, a part of ``params`` is missing or unknown, or shapes do not go together.
+        ValueError: D is not divisible by ``heads``, a part of ``params`` is missing or unknown, an attention has some biases
+            and not others, or shapes do not go together.
         TypeError: an argument is not floating, dtypes differ, or ``valid_lens`` holds no integers.
 
     Conventions: the cache holds the block's inputs, as in note 004's source; most libraries cache projected keys and

@@ -45,7 +45,8 @@ def encoder_block(
         neither another row nor its gradient, whatever they hold. Such a row that holds nan or infinity comes out as nan.
 
     Raises:
-        ValueError: D is not divisible by ``heads``, a part of ``params`` is missing or unknown, or shapes do not go together.
+        ValueError: D is not divisible by ``heads``, a part of ``params`` is missing or unknown, an attention has some biases
+            and not others, or shapes do not go together.
         TypeError: an argument is not floating, dtypes differ, or ``valid_lens`` holds no integers.
 
     Conventions: post-norm and without dropout. Note 004 leaves the attention's biases out, BERT and torch.nn have them.

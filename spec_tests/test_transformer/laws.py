@@ -63,6 +63,12 @@ def without_biases(part):
     return {f"W_{name}": part[f"W_{name}"] for name in PARTS}
 
 
+def with_one_bias(parameters, name):
+    """A block's parameters whose attention of this name has a bias for the queries alone."""
+    part = parameters[name]
+    return {**parameters, name: {**without_biases(part), "b_q": part["b_q"]}}
+
+
 def padded(case, steps, batch):
     """Lengths below the number of tokens, and (B, T, 1) where tokens count; (None, None) for a single token."""
     if steps < 2:

@@ -16,6 +16,7 @@ from lawbook.spec_tests.test_transformer.laws import (
     padded,
     require_no_nan,
     silent,
+    with_one_bias,
     without_biases,
 )
 
@@ -105,6 +106,16 @@ class TestDecoderBlock(MemoryLaws, Spec):
         Invalid(ValueError, "a memory of a single sample", **{**_good, "memory": ramp(1, 5, 4)}),
         Invalid(
             ValueError, "a norm without shift", **{**_good, "params": {**_good["params"], "norm2": {"gamma": ramp(4)}}}
+        ),
+        Invalid(
+            ValueError,
+            "a bias of queries alone, of the tokens",
+            **{**_good, "params": with_one_bias(_good["params"], "self_attention")},
+        ),
+        Invalid(
+            ValueError,
+            "a bias of queries alone, to the memory",
+            **{**_good, "params": with_one_bias(_good["params"], "cross_attention")},
         ),
         Invalid(ValueError, "features that heads do not divide", **{**_good, "heads": 3}),
         Invalid(ValueError, "a memory of another size", **{**_good, "memory": ramp(2, 5, 6)}),

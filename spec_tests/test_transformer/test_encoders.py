@@ -16,6 +16,7 @@ from lawbook.spec_tests.test_transformer.laws import (
     padded,
     require_no_nan,
     silent,
+    with_one_bias,
     without_biases,
 )
 
@@ -42,6 +43,9 @@ class TestEncoderBlock(Spec):
         Invalid(ValueError, "tokens wider than the weights", **{**_good, "x": ramp(2, 3, 6)}),
         Invalid(ValueError, "lengths for another batch", **{**_good, "valid_lens": torch.tensor([1, 2, 3])}),
         Invalid(ValueError, "a missing part", **{**_good, "params": {"attention": _good["params"]["attention"]}}),
+        Invalid(
+            ValueError, "a bias of queries alone", **{**_good, "params": with_one_bias(_good["params"], "attention")}
+        ),
         Invalid(ValueError, "an unknown activation", **_good, activation="none"),
         Invalid(
             ValueError,
