@@ -61,9 +61,10 @@ def train_detector(
         history: (epochs,) float64: the mean training loss of every epoch.
 
     Raises:
-        ValueError: shapes do not fit, H or W is below 8, there is no image or no epoch, a class is below −1 or no whole
-            number, or an object has no width or no height, or its corners in the other order; or the checkpoint is damaged,
-            belongs to other data or another seed, or has seen more epochs. It is left as it is.
+        ValueError: shapes do not fit, there is no image or no epoch, a class is below −1 or no whole number, or an object has
+            no width or no height, or its corners in the other order; or the checkpoint is damaged, belongs to other data or
+            another seed, or has seen more epochs. It is left as it is. Below 8 pixels, too, though a network that takes
+            such pictures is as good: the contract speaks of larger ones.
         TypeError: ``images`` or ``labels`` are not floating.
 
     Source: note 004, SSD (the training loop of its section); Liu et al. 2016, arXiv:1512.02325.
