@@ -38,7 +38,7 @@ class Settings:
         dtype: the working dtype.
         device: where the accelerator law computes; None: it is not run.
         authority: when the reference is on trial: who says the truth, by component.
-        heartbeat: called before every case, so that a watchdog knows the run is alive.
+        heartbeat: called before every case and whenever the reference computes: a watchdog waits for what is on trial alone.
         explain: whether a failing case is shrunk and compared with known mistakes; without, only the outcome counts.
     """
 

@@ -123,7 +123,7 @@ class Run:
 
 
 class Watchdog:
-    """Ends the process when a single case takes longer than the limit."""
+    """Ends the process when a case takes longer than the limit; the judge, before it computes itself, begins anew."""
 
     def __init__(self, run: Run, limit: float):
         self._limit = limit

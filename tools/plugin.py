@@ -50,7 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=float,
         default=30.0,
         metavar="SECONDS",
-        help="a case that takes longer is a hang (default 30)",
+        help="a case that takes longer, without the judge's own work, is a hang (default 30)",
     )
     add(
         "--memory-limit", type=float, default=6.0, metavar="GIB", help="what an implementation may allocate (default 6)"
