@@ -89,6 +89,16 @@ class TestHints:
         result = judge(self.OF, "gradient_agrees", DetachedMean.apply)
         assert result.failure.hint == "divided by n − 1"
 
+    def test_a_gradient_of_zeros_is_not_the_mistake_of_a_wrong_value_without_one(self, known):
+        known.append(Faulty("nothing", "spread_of", lambda x: 0 * x.sum(-1), ("agrees_with_reference",), "is 0", ""))
+        hint = judge(self.OF, "gradient_agrees", lambda x: spread_of(x.detach()) + 0 * x.sum(-1)).failure.hint
+        assert hint is None
+        known.append(
+            Faulty("cut", "spread_of", lambda x: spread_of(x.detach()) + 0 * x.sum(-1), ("gradient_agrees",), "cut", "")
+        )
+        hint = judge(self.OF, "gradient_agrees", lambda x: 0 * x.sum(-1) + spread_of(x.detach())).failure.hint
+        assert hint == "cut"
+
     def test_mistakes_that_do_not_show_in_an_answer_explain_none(self, known):
         """The first mistake of the registry has the same values, but is about global state."""
         assert judge(self.OF, "agrees_with_reference", lambda x: x.var(-1)).failure.hint == "divided by n − 1"
