@@ -1,4 +1,8 @@
-"""The reference: every component of the catalogue, a module or package a chapter, in the order the notes teach them."""
+"""The reference: every component of the catalogue, a module or package a chapter, in the order the notes teach them.
+
+Where a contract says nothing else, results are new tensors that share no memory with the arguments, which stay as they are; a
+nan shows in whatever is computed from it; the layout in memory does not matter; and the same call gives the same result.
+"""
 
 from importlib import import_module
 

@@ -202,6 +202,10 @@ def _in_another_order(
         _widen(found, _own(evaluate, case), true, dtype)
         for k in range(OTHER_ROUNDINGS):
             _widen(found, _rounded(evaluate, case, k, dtype), true, dtype)
+        for backwards in (False, True):
+            with SequentialSums(backwards, dtype):
+                there = _attempt(evaluate, case.to(torch.float64))
+            _widen(found, there, true, dtype)
 
 
 LEVELS = (_glance, _neighbours, _many_roundings)

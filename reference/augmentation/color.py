@@ -84,7 +84,7 @@ def adjust_saturation(image: Tensor, factor: float, method: str = "blend") -> Te
         method: ``"blend"`` or ``"hsv"``.
 
     Returns:
-        Shape and dtype of ``image``, in [0, 1]. Pixels whose channels are equal stay.
+        Shape and dtype of ``image``, in [0, 1]. Pixels whose channels are equal stay; one with a nan is nan throughout.
 
     Raises:
         ValueError: ``image`` has not three channels, ``factor`` is negative or not finite, or another ``method``.

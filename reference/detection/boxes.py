@@ -88,8 +88,9 @@ def box_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
 
     Returns:
         (N, M), in [0, 1]: the floating dtype that both promote to, float32 for whole numbers. Boxes that touch and boxes
-        without area give 0, with themselves too. Half precision is computed in float32 and whole numbers in float64:
-        areas overflow there first. Where edges coincide, the gradient may take either side or half of each.
+        without area give 0, with themselves too; a box with a nan has nan with all. Half precision is computed in float32
+        and whole numbers in float64: areas overflow there first. Where edges coincide, the gradient may take either side or
+        half of each.
 
     Raises:
         ValueError: a set is not (N, 4).

@@ -84,8 +84,8 @@ def bilinear_sample(image: Tensor, x: Tensor, y: Tensor, outside: str = "zeros")
         (C, *x.shape), dtype of ``image``. On a line of elements, where the slope to x or y jumps, either slope is right.
 
     Raises:
-        ValueError: ``image`` has not three axes or no elements, ``x`` and ``y`` differ in shape or are not finite, or an
-            unknown ``outside``.
+        ValueError: ``image`` has not three axes, no row or no column (it may have no channel), ``x`` and ``y`` differ in
+            shape or are not finite, or an unknown ``outside``.
         TypeError: an argument is not floating.
 
     Conventions: ``torch.nn.functional.grid_sample`` counts from −1 to 1 across the image; RoI align continues the border

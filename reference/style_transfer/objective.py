@@ -65,10 +65,14 @@ def gram(features: Tensor) -> Tensor:
     check_axes("features", features, 4)
     if features.shape[0] != 1 or 0 in features.shape:
         raise ValueError(f"features has shape {tuple(features.shape)}, expected (1, C, H, W), not empty")
-    rows = features[0].flatten(1)
-    found = rows @ rows.T / rows.numel()
+    found = products_of_rows(features[0].flatten(1))
     # The two halves of a matrix product may round apart; the result is symmetric to the last digit.
     return (found + found.T) / 2
+
+
+def products_of_rows(x: Tensor) -> Tensor:
+    """Every row times every row, divided by the number of elements."""
+    return x @ x.T / x.numel()
 
 
 def style_loss(y_hat: Tensor, gram_target: Tensor) -> Tensor:
