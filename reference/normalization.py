@@ -109,7 +109,8 @@ def layer_norm(
         eps: added to the variance, above 0.
 
     Returns:
-        Shape and dtype of ``x``. A single value a sample gives β, whatever it is.
+        Shape and dtype of ``x``. A single value a sample gives β, whatever it is. Far from zero the variance keeps its
+        digits, as it does in two passes: the mean first.
 
     Raises:
         ValueError: ``x`` does not end in ``normalized_shape``, which is not empty; ``gamma`` or ``beta`` has another

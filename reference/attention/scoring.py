@@ -47,7 +47,7 @@ def gaussian_attention(queries: Tensor, keys: Tensor, values: Tensor, sigma: flo
     check_positive("sigma", float(sigma.detach() if isinstance(sigma, Tensor) else sigma))
     # Differences first: in ‖q‖² − 2 q·k + ‖k‖² nothing is left of small distances far from zero.
     difference = (queries[:, :, None] - keys[:, None]) / sigma
-    return softmax_where(-difference.square().sum(-1) / 2, None) @ values
+    return attend(-difference.square().sum(-1) / 2, values, None)
 
 
 def additive_attention(q: Tensor, k: Tensor, v: Tensor, valid_lens: Tensor | None, params: Parameters) -> Tensor:

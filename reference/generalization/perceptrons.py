@@ -97,7 +97,7 @@ def perceptron_train(X: Tensor, y: Tensor, max_epochs: int) -> tuple[Tensor, int
         max_epochs: passes through the data at most, at least 1.
 
     Returns:
-        weights: (D + 1,), the bias last.
+        weights: (D + 1,), the bias last; gradients reach X through the updates, whose choice has none.
         mistakes: how many updates were made, a whole number.
 
     Raises:

@@ -84,9 +84,10 @@ def model_summary(
     Args:
         layers: (kind, sizes) in order. Kinds: ``linear``, ``embedding``, ``batch_norm`` and ``conv1d`` … ``conv3d``
             with the sizes of ``parameter_count`` (convolutions also ``stride``, 1, and ``padding``, 0), ``max_pool2d`` and
-            ``avg_pool2d`` with ``kernel_size`` and ``stride`` (the kernel's), ``flatten`` with ``start_dim`` (1), and
-            ``relu``, ``sigmoid``, ``tanh``, ``dropout``, ``identity``.
-        input_shape: the sizes of the first layer's input, the batch included.
+            ``avg_pool2d`` with ``kernel_size`` and ``stride`` (the kernel's), ``flatten`` with ``start_dim`` (1, counted
+            from the front), and ``relu``, ``sigmoid``, ``tanh``, ``dropout``, ``identity``. ``batch_norm`` takes (N, C) and at
+            most three axes more.
+        input_shape: the sizes of the first layer's input, the batch included, each at least 1.
 
     Returns:
         A row (kind, output shape, parameters) for every layer.

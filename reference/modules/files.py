@@ -93,10 +93,10 @@ def load_parameters(
 
     Raises:
         OSError: there is no such file, or it cannot be read.
-        ValueError: the file is not in the format: it is too short, its header is not JSON of the right form, has a name
-            twice or an unknown dtype, or the offsets do not fit the shapes, overlap, leave gaps, or do not end with
-            the file (whether an entry may hold more than dtype, shape and offsets is left open); or, with ``expected``,
-            a name is missing, surplus, or its shape is another.
+        ValueError: the file is not in the format: it is too short, its header is not JSON of the right form or does not
+            begin with its brace, has a name twice or an unknown dtype, or the offsets do not fit the shapes, overlap, leave
+            gaps, or do not end with the file (whether an entry may hold more than dtype, shape and offsets is left open);
+            or, with ``expected``, a name is missing, surplus, or its shape is another.
 
     Source: note 004 (files); the safetensors format, https://github.com/huggingface/safetensors.
     """

@@ -50,14 +50,14 @@ def linear_regression(X: Tensor, w: Tensor, b: Tensor) -> Tensor:
     Args:
         X: (n, d), floating.
         w: (d,) for one number a sample, or (d, k) for k.
-        b: one element, () or (1,), or (k,).
+        b: (k,), or one element, () or (1,), which is added to all.
 
     Returns:
         (n,) for w of (d,), (n, k) for w of (d, k).
 
     Raises:
         TypeError: an argument is not floating.
-        ValueError: the shapes do not fit; (1,) against (n,) is the only thing that is broadcast.
+        ValueError: the shapes do not fit; nothing but a ``b`` of one element is broadcast.
 
     Source: note 004, linreg.
     """

@@ -45,7 +45,7 @@ def decoder_block(
     Args:
         x: (B, T, D), floating, D divisible by ``heads``.
         memory: (B, S, D): the encoder's result.
-        valid_lens: None, or (B,), whole numbers: how many of the memory's first rows are seen; 0 leaves the biases alone.
+        valid_lens: None, or (B,), whole numbers: how many of the memory's first rows are seen; 0 leaves b_o alone.
         params: {self_attention, norm1, cross_attention, norm2, ffn, norm3}, each as in ``encoder_block``.
         heads: how many, of both attentions.
         cache: None, or (B, P, D): this block's x of earlier steps.

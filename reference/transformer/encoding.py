@@ -34,8 +34,8 @@ def encoder_block(
     Args:
         x: (B, T, D), floating, D divisible by ``heads``.
         valid_lens: None, or (B,), whole numbers: how many of a sample's first tokens are seen.
-        params: {attention {W_q, W_k, W_v, W_o (D, D), and all or none of b_q, b_k, b_v, b_o (D,)}, norm1 {gamma, beta (D,)},
-            ffn {W_1 (D, F), b_1, W_2 (F, D), b_2}, norm2 {gamma, beta}}, of x's dtype.
+        params: {attention {W_q, W_k, W_v, W_o (D, D), and all or none of b_q, b_k, b_v, b_o (D,), each added to its
+            product}, norm1 {gamma, beta (D,)}, ffn {W_1 (D, F), b_1, W_2 (F, D), b_2}, norm2 {gamma, beta}}, of x's dtype.
         heads: how many, at least 1.
         activation: of the position-wise network, "relu" or "gelu".
         eps: of both norms, above 0.

@@ -130,6 +130,7 @@ class TestMaskedSoftmax(Spec):
 
 class TestGaussianAttention(HullLaws, Spec):
     component = attention.gaussian_attention
+    orders = (divided_last,)
     cases = domains.gaussian_attention
     differentiable = ("queries", "keys", "values", "sigma")
     twice = True
