@@ -166,13 +166,9 @@ def _many_roundings(found: Spreads, evaluate: Evaluate, case: Case, true: list[A
         _widen(found, _rounded(evaluate, case, 2 + k, dtype), true, dtype)
     wide = case.to(torch.float64)
     if dtype == torch.float64:
-        with SumsByHalves():
-            there = _attempt(evaluate, wide)
-        _widen(found, there, true, dtype)
+        _widen(found, _summed(evaluate, wide, SumsByHalves()), true, dtype)
     for backwards in (False, True):
-        with SequentialSums(backwards, dtype):
-            there = _attempt(evaluate, wide)
-        _widen(found, there, true, dtype)
+        _widen(found, _summed(evaluate, wide, SequentialSums(backwards, dtype)), true, dtype)
         for k in range(RUNNING_SUMS):
             with RandomRounding(dtype, case.seed + k), SequentialSums(backwards, dtype):
                 there = _attempt(evaluate, wide)
@@ -203,8 +199,7 @@ def _in_another_order(
         for k in range(OTHER_ROUNDINGS):
             _widen(found, _rounded(evaluate, case, k, dtype), true, dtype)
         for backwards in (False, True):
-            with SequentialSums(backwards, dtype):
-                there = _attempt(evaluate, case.to(torch.float64))
+            there = _summed(evaluate, case.to(torch.float64), SequentialSums(backwards, dtype))
             _widen(found, there, true, dtype)
 
 
@@ -231,6 +226,11 @@ def _attempt(evaluate: Evaluate, case: Case) -> list[Any] | None:
 def _rounded(evaluate: Evaluate, case: Case, salt: int, dtype: torch.dtype) -> list[Any] | None:
     with RandomRounding(dtype, case.seed + salt):
         return _attempt(evaluate, case.to(torch.float64))
+
+
+def _summed(evaluate: Evaluate, wide: Case, sums: SequentialSums) -> list[Any] | None:
+    with sums:
+        return _attempt(evaluate, wide)
 
 
 def _own(evaluate: Evaluate, case: Case) -> list[Any] | None:
