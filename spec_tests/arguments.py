@@ -14,6 +14,9 @@ from lawbook.fixtures.implementation import Raised
 from lawbook.fixtures.tree import is_floating, leaves, map_leaves
 from lawbook.spec_tests.judge import LawBroken
 
+HALVES = (torch.bfloat16, torch.float16)
+"""The half precisions."""
+
 
 def within_range(case: Case, dtype: torch.dtype) -> Case:
     """For float16, larger inputs scaled down to 16: whether a partial sum passes 65,504 is a matter of its order."""
@@ -71,15 +74,11 @@ def require_same(given: Any, original: Any, when: str) -> None:
             raise LawBroken(f"{path} was changed: {when} it is another", kind="modified", got=now[path], expected=leaf)
 
 
-WITHOUT_EFFECT = ("['b_k']",)
-"""Parameters that no result depends on: a key's bias adds the same to all scores of a query, and may be left out."""
-
-
-def with_nan(case: Case, among: tuple[str, ...] | None) -> Case | None:
-    """The case with one nan in one floating argument; None without floating elements."""
+def with_nan(case: Case, among: tuple[str, ...] | None, without_effect: tuple[str, ...] = ()) -> Case | None:
+    """The case with one nan in one floating argument that has an effect; None without floating elements."""
     chosen_arguments = case.arguments if among is None else {name: case[name] for name in among}
     places = [path for path, leaf in leaves(chosen_arguments) if is_floating(leaf) and leaf.numel()]
-    places = [path for path in places if not path.endswith(WITHOUT_EFFECT)]
+    places = [path for path in places if not path.endswith(without_effect)]
     if not places:
         return None
     target = iter(leaves(case.arguments))

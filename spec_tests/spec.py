@@ -13,7 +13,7 @@ from lawbook.fixtures.cases.kit import Case, Domain
 from lawbook.fixtures.implementation import Implementation
 from lawbook.fixtures.trial import Trial
 from lawbook.reference import chapter_order
-from lawbook.spec_tests.arguments import defaults
+from lawbook.spec_tests.arguments import HALVES, defaults
 from lawbook.spec_tests.devices import Device
 from lawbook.spec_tests.judge import Axes, LawBroken, Order
 from lawbook.spec_tests.layouts import KINDS
@@ -89,7 +89,8 @@ class Spec(UniversalLaws):
         edges: arguments with empty and size-1 dimensions.
         extremes: a domain of extreme but legal values with a finite result.
         nan_arguments: arguments in which the nan law hides a nan; None stands for all.
-        low_precisions: dtypes of the low-precision law.
+        without_effect: how the paths of parameters end that no result depends on: they hold no nan.
+        low_precisions: dtypes of the low-precision law, and those of half precision that may be the working one.
         low_gradients: whether that law judges gradients too: where nobody's own algorithm overflows or underflows.
         orders: context managers under which the reference takes its operations in another order that is as good; what is
             rounded there widens the yardstick too.
@@ -107,7 +108,8 @@ class Spec(UniversalLaws):
     edges: tuple[dict[str, Any], ...] = ()
     extremes: Domain | None = None
     nan_arguments: tuple[str, ...] | None = None
-    low_precisions: tuple[torch.dtype, ...] = (torch.bfloat16, torch.float16)
+    without_effect: tuple[str, ...] = ()
+    low_precisions: tuple[torch.dtype, ...] = HALVES
     low_gradients: bool = False
     orders: tuple[Order, ...] = ()
     layouts: tuple[str, ...] = KINDS
@@ -182,8 +184,8 @@ class Spec(UniversalLaws):
         return cls.extremes if law == "extremes_stay_finite" else cls.cases
 
     @classmethod
-    def inapplicable(cls, law: str, implementation: Implementation) -> str | None:
-        """Why a law does not apply to this component and implementation, in words; None when it does."""
+    def inapplicable(cls, law: str, implementation: Implementation, dtype: torch.dtype = torch.float32) -> str | None:
+        """Why a law does not apply to this component, implementation and working dtype, in words; None when it does."""
         if law in cls.declines:
             return cls.declines[law]
         if law == "many_samples" and "agrees_with_reference" in cls.declines:
@@ -204,6 +206,24 @@ class Spec(UniversalLaws):
         missing = {"extremes_stay_finite": cls.extremes, "edge_sizes": cls.edges, "invalid_input_raises": cls.invalid}
         if law in missing and not missing[law]:
             return "the Spec declares none"
+        return cls.unsaid_in_half(law, dtype) if dtype in HALVES else None
+
+    @classmethod
+    def unsaid_in_half(cls, law: str, dtype: torch.dtype) -> str | None:
+        """Why a law says nothing where a half precision is the working dtype, in words; None when it does.
+
+        What the law of low precision asks is asked there too, and no more: what overflows on the way is a matter of order.
+        """
+        if "low_precision" in cls.declines:
+            return cls.declines["low_precision"]
+        if dtype not in cls.low_precisions:
+            return f"whether a sum on the way overflows in {str(dtype).removeprefix('torch.')} is a matter of its order"
+        if not cls.is_universal(law):
+            return "a component's own laws are equations for float32 and float64"
+        if law == "extremes_stay_finite":
+            return "the extremes are those of float32"
+        if law == "second_derivative_agrees" or (law == "gradient_agrees" and not cls.low_gradients):
+            return "what overflows or vanishes on the way to this derivative in half precision is left open"
         return None
 
     def lacks_dtype(self, impl: Trial, dtype: torch.dtype) -> bool:

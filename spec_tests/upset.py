@@ -107,7 +107,7 @@ class Circumstances:
         """The law of the gradient once more, under other circumstances; 0 where it does not apply or cannot be upset."""
         implementation = impl.implementation
         foreign = implementation.bridge != "torch" or implementation.vjp is not None
-        if foreign or type(self).inapplicable("gradient_agrees", implementation):  # type: ignore[attr-defined]
+        if foreign or type(self).inapplicable("gradient_agrees", implementation, self.dtype):  # type: ignore[attr-defined]
             return 0.0
         if self.in_vain >= IN_VAIN:
             return 0.0

@@ -40,6 +40,9 @@ class Dtype(StrEnum):
 
 
 Keep = Annotated[bool, typer.Option("--figures", help="Keep the figures of these chapters for the page and the docs.")]
+WorkingDtype = Annotated[
+    Dtype, typer.Option(help="The working dtype; in half precision the universal laws alone are judged.")
+]
 Chapters = Annotated[list[str] | None, typer.Option("--chapter", help="Only this chapter; may be repeated.")]
 
 
@@ -65,7 +68,7 @@ def check(
     component: Annotated[list[str] | None, typer.Option(help="Only this component; may be repeated.")] = None,
     law: Annotated[list[str] | None, typer.Option(help="Only this law; may be repeated.")] = None,
     device: Annotated[str | None, typer.Option(help="Where the accelerator law runs, such as cuda.")] = None,
-    dtype: Annotated[Dtype, typer.Option(help="The working dtype.")] = Dtype.float32,
+    dtype: WorkingDtype = Dtype.float32,
     profile: Annotated[Profile, typer.Option(help="How many cases a law is tried on.")] = Profile.default,
     seed: Annotated[int, typer.Option(help="Cases are drawn anew for another seed.")] = 0,
     verdict: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to keep the verdict.")] = None,
@@ -190,7 +193,7 @@ def soak(
     cases: Annotated[int | None, typer.Option(min=1, help="Stop after so many law-cases.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0, help="Stop after so long.")] = None,
     profile: Annotated[Profile, typer.Option(help="How many cases a law is tried on.")] = Profile.default,
-    dtype: Annotated[Dtype, typer.Option(help="The working dtype.")] = Dtype.float32,
+    dtype: WorkingDtype = Dtype.float32,
     threads: Annotated[int, typer.Option(min=1, help="Torch's threads a worker.")] = 1,
     flush_denormals: Annotated[bool, typer.Option(help="Flush numbers below the smallest normal one to 0.")] = False,
     offset: Annotated[int, typer.Option(min=0, help="Elements before every tensor in its memory.")] = 0,

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from lawbook.spec_tests.arguments import HALVES
+
 if TYPE_CHECKING:
     from lawbook.spec_tests.running import LawResult
 
 SOMETIMES = "sometimes: "
 """Before the reason of a deviation that not every seed meets."""
-IN_FLOAT64 = "in float64: "
-"""Before the reason of a deviation that only results with so many digits show; in other dtypes the law is held."""
+IN_ONE_DTYPE = {f"in {name}: ": getattr(torch, name) for name in ("float64", "bfloat16", "float16")}
+"""Before the reason of a deviation that only results of one dtype show; in other dtypes the law is held."""
 
 
 class BadExpected(Exception):
@@ -41,16 +43,24 @@ def shipped(implementation: str) -> dict[str, dict[str, str]]:
     return _checked(tomllib.loads(file.read_text(encoding="utf-8")), f"{implementation}/expected.toml")
 
 
-def weigh(result: LawResult, reason: str | None, strict: bool, dtype: torch.dtype) -> None:
+def reason_of(known: dict[str, str], law: str, dtype: torch.dtype) -> str | None:
+    """Why a component's law is expected to fail, if it is; in half precision what fails in low precision may always."""
+    reason = known.get(law)
+    for prefix, only in IN_ONE_DTYPE.items():
+        if reason is not None and reason.startswith(prefix) and only != dtype:
+            reason = None
+    return known.get("low_precision") if reason is None and dtype in HALVES else reason
+
+
+def weigh(result: LawResult, reason: str | None, strict: bool) -> None:
     """A known deviation is an expected failure; where it was found, one that is gone is reported too.
 
     Args:
         result: what became of the law; changed.
         reason: why it is expected to fail, if it is.
         strict: whether a deviation must show.
-        dtype: the working dtype.
     """
-    if reason is None or (reason.startswith(IN_FLOAT64) and dtype != torch.float64):
+    if reason is None:
         return
     if result.outcome in ("fail", "error"):
         result.outcome, result.reason = "expected_failure", reason

@@ -15,7 +15,7 @@ from lawbook.spec_tests.devices import device
 from lawbook.spec_tests.failures import number
 from lawbook.spec_tests.running import LawResult, Settings, run_law
 from lawbook.tools import containment, plugin
-from lawbook.tools.expected import BadExpected, shipped, weigh
+from lawbook.tools.expected import BadExpected, reason_of, shipped, weigh
 from lawbook.tools.refusal import Refusal, require_known
 
 AUTHORITIES = ("torch", "jax", "numpy", "transformers")
@@ -156,8 +156,8 @@ class LawbookSession:
             finally:
                 if self._watchdog:
                     self._watchdog.rest()
-        reason = self._expected.get(spec.name, {}).get(law)
-        weigh(result, reason, self.settings.finds_deviations, self.settings.dtype)
+        reason = reason_of(self._expected.get(spec.name, {}), law, self.settings.dtype)
+        weigh(result, reason, self.settings.finds_deviations)
         self._last = {**mark, **_as_json(result)}
         self._tell(result)
 

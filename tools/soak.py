@@ -31,7 +31,7 @@ from lawbook.spec_tests import load
 from lawbook.spec_tests.running import Settings, run_law
 from lawbook.spec_tests.spec import Spec
 from lawbook.tools import figures, scratch
-from lawbook.tools.expected import shipped, weigh
+from lawbook.tools.expected import reason_of, shipped, weigh
 from lawbook.tools.interrupts import heeded
 from lawbook.tools.refusal import Refusal, require_known
 
@@ -144,7 +144,7 @@ def judged(spec: type[Spec], implementation: Implementation, plan: Plan, first: 
         settings = Settings(profile=plan.profile, seed=seed, dtype=getattr(torch, plan.dtype))
         for law in spec.law_names():
             result = run_law(spec, law, implementation, settings)
-            weigh(result, known.get(law), settings.finds_deviations and not plan.flush, settings.dtype)
+            weigh(result, reason_of(known, law, settings.dtype), settings.finds_deviations and not plan.flush)
             block.cases += result.cases
             if result.outcome == "expected_failure":
                 block.expected += result.cases

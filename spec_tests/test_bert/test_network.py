@@ -10,7 +10,7 @@ from lawbook.spec_tests.spec import Batch, Invalid, Spec, require, skip_case
 from lawbook.spec_tests.test_attention.fused import divided_last
 from lawbook.spec_tests.test_attention.laws import ramp
 from lawbook.spec_tests.test_bert.laws import embeddings, encoder, model
-from lawbook.spec_tests.test_transformer.laws import changed, padded, require_no_nan, silent
+from lawbook.spec_tests.test_transformer.laws import KEY_BIAS, changed, padded, require_no_nan, silent
 
 TOKENS = torch.tensor([[1, 4, 0], [2, 2, 5]])
 SEGMENTS = torch.tensor([[0, 0, 1], [0, 1, 1]])
@@ -83,6 +83,7 @@ class PaddedLaws(Spec):
     """Laws of what reads padded tokens and segments."""
 
     orders = (divided_last,)
+    without_effect = KEY_BIAS
 
     def tables(self, case):
         """The tables of embeddings."""

@@ -6,6 +6,9 @@ from lawbook.fixtures.tree import leaves
 from lawbook.spec_tests.spec import require
 from lawbook.spec_tests.test_attention.laws import ramp
 
+KEY_BIAS = ("['b_k']",)
+"""How the path of a key's bias ends, which adds the same to all scores of a query: it may be left out."""
+
 PARTS = "qkvo"
 
 

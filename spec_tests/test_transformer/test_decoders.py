@@ -9,6 +9,7 @@ from lawbook.spec_tests.spec import Batch, Invalid, Spec, require, skip_case
 from lawbook.spec_tests.test_attention.fused import divided_last
 from lawbook.spec_tests.test_attention.laws import ramp
 from lawbook.spec_tests.test_transformer.laws import (
+    KEY_BIAS,
     changed,
     decoder_parameters,
     decoder_stack,
@@ -25,6 +26,7 @@ class MemoryLaws(Spec):
     """Laws of what reads a memory; ``read`` names the argument beside it that gets tokens."""
 
     orders = (divided_last,)
+    without_effect = KEY_BIAS
 
     read: str
     wrt: tuple[str, ...]

@@ -10,6 +10,7 @@ from lawbook.spec_tests.spec import Batch, Invalid, Spec, require, skip_case
 from lawbook.spec_tests.test_attention.fused import divided_last
 from lawbook.spec_tests.test_attention.laws import ramp
 from lawbook.spec_tests.test_transformer.laws import (
+    KEY_BIAS,
     changed,
     encoder_parameters,
     encoder_stack,
@@ -24,6 +25,7 @@ from lawbook.spec_tests.test_transformer.laws import (
 class TestEncoderBlock(Spec):
     component = transformer.encoder_block
     orders = (divided_last,)
+    without_effect = KEY_BIAS
     cases = domains.encoder_block
     differentiable = ("x", "params")
     extremes = domains.encoder_block_extremes
@@ -129,6 +131,7 @@ class TestEncoderBlock(Spec):
 class TestTransformerEncoder(Spec):
     component = transformer.transformer_encoder
     orders = (divided_last,)
+    without_effect = KEY_BIAS
     cases = domains.transformer_encoder
     differentiable = ("params",)
     extremes = domains.transformer_encoder_extremes

@@ -8,7 +8,7 @@ from lawbook.reference import transformer
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require, skip_case
 from lawbook.spec_tests.test_attention.fused import divided_last
 from lawbook.spec_tests.test_attention.laws import ramp
-from lawbook.spec_tests.test_transformer.laws import decoder_stack, encoder_stack, padded, require_no_nan
+from lawbook.spec_tests.test_transformer.laws import KEY_BIAS, decoder_stack, encoder_stack, padded, require_no_nan
 
 NO_TENSOR = {
     "memory_layout": "no argument is a tensor",
@@ -22,6 +22,7 @@ NO_TENSOR = {
 class TestTransformer(Spec):
     component = transformer.transformer
     orders = (divided_last,)
+    without_effect = KEY_BIAS
     cases = domains.transformer
     differentiable = ("params",)
     extremes = domains.transformer_extremes

@@ -5,7 +5,7 @@ import torch
 
 from lawbook.spec_tests import load
 from lawbook.spec_tests.running import LawResult
-from lawbook.tools.expected import BadExpected, read_expected, shipped, weigh
+from lawbook.tools.expected import BadExpected, read_expected, reason_of, shipped, weigh
 
 
 class TestFile:
@@ -53,11 +53,32 @@ class TestFile:
         assert shipped(what) == {}
 
 
+class TestReason:
+    @pytest.mark.parametrize("name", ["float64", "bfloat16", "float16"])
+    def test_one_of_a_dtype_counts_in_it_alone(self, name):
+        known = {"global_state": f"in {name}: it seeds itself"}
+        for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
+            expected = known["global_state"] if str(dtype) == f"torch.{name}" else None
+            assert reason_of(known, "global_state", dtype) == expected
+
+    def test_in_half_precision_what_fails_in_low_precision_may_always(self):
+        known = {"low_precision": "squares vanish", "gradient_agrees": "in float64: a float32 inside"}
+        for law in ("agrees_with_reference", "gradient_agrees", "low_precision"):
+            assert reason_of(known, law, torch.float16) == reason_of(known, law, torch.bfloat16) == "squares vanish"
+        assert reason_of(known, "agrees_with_reference", torch.float32) is None
+        assert reason_of({}, "agrees_with_reference", torch.float16) is None
+
+    def test_a_reason_of_its_own_comes_first(self):
+        known = {"low_precision": "squares vanish", "agrees_with_reference": "in float16: as low_precision"}
+        assert reason_of(known, "agrees_with_reference", torch.float16) == "in float16: as low_precision"
+        assert reason_of({"global_state": "it seeds itself"}, "global_state", torch.float32) == "it seeds itself"
+
+
 class TestStrictness:
     @staticmethod
-    def weigh(outcome, reason="it seeds itself", strict=True, dtype=torch.float32):
+    def weigh(outcome, reason="it seeds itself", strict=True):
         result = LawResult(outcome, reason="was that", text="was that")
-        weigh(result, reason, strict, dtype)
+        weigh(result, reason, strict)
         return result
 
     @pytest.mark.parametrize("outcome", ["fail", "error"])
@@ -69,12 +90,6 @@ class TestStrictness:
         result = self.weigh("pass")
         assert result.outcome == "fail"
         assert "expected to fail (it seeds itself), but it holds" in result.text
-
-    def test_one_of_float64_is_held_in_other_dtypes(self):
-        reason = "in float64: its sixth is a float32"
-        for dtype, outcome in ((torch.float64, "expected_failure"), (torch.float32, "fail"), (torch.float16, "fail")):
-            assert self.weigh("fail", reason, dtype=dtype).outcome == outcome
-            assert self.weigh("pass", reason, strict=dtype == torch.float32, dtype=dtype).outcome == "pass"
 
     def test_one_that_is_met_sometimes_may_pass(self):
         assert self.weigh("pass", "sometimes: it seeds itself").outcome == "pass"

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lawbook.reference.transformer import encoder_block as with_key_bias
+
 
 def wide(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function with half-precision tensors widened on the way in, and its result in the first one's dtype."""
@@ -201,12 +203,6 @@ def offset_inverse(anchors, offsets):
 
 
 @wide
-def gram(features):
-    rows = features[0].flatten(1)
-    return torch.einsum("ci,di->cd", rows, rows) / rows.numel()
-
-
-@wide
 def lstm_cell(x, state, params):
     h, c = state
     i, f, o = (torch.sigmoid(gate(x, h, params, name)) for name in "ifo")
@@ -235,6 +231,30 @@ def gate(x, h, params, name):
 def gaussian_attention(queries, keys, values, sigma=1.0):
     squares = ((queries[:, :, None] - keys[:, None]) ** 2).sum(-1)
     return torch.einsum("bqk,bkv->bqv", torch.softmax(-squares / (2 * sigma**2), -1), values)
+
+
+def encoder_block(x, valid_lens, params, heads, activation="relu", eps=1e-5):
+    """Without the key's bias, which adds the same to all scores of a query."""
+    attention = params["attention"]
+    if "b_k" in attention:
+        attention = {**attention, "b_k": torch.zeros_like(attention["b_k"])}
+    return with_key_bias(x, valid_lens, {**params, "attention": attention}, heads, activation, eps)
+
+
+def in_turn(terms):
+    """The sum of the first axis, term after term."""
+    return functools.reduce(torch.add, terms.unbind(0))
+
+
+@wide
+def gram(features):
+    x = features[0].flatten(1).T / features[0].numel()
+    return in_turn(x[:, :, None] * features[0].flatten(1).T[:, None])
+
+
+@wide
+def style_loss(y_hat, gram_target):
+    return (gram(features=y_hat) - gram_target.detach()).square().mean()
 
 
 def perceptron_step(w, x, y):
