@@ -252,11 +252,6 @@ def gram(features):
     return in_turn(x[:, :, None] * features[0].flatten(1).T[:, None])
 
 
-@wide
-def style_loss(y_hat, gram_target):
-    return (gram(features=y_hat) - gram_target.detach()).square().mean()
-
-
 def perceptron_step(w, x, y):
     return w + y * x if y * float(w @ x) <= 0 else w.clone()
 
