@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lawbook.reference.attention.masks import allowed_pairs, check_scores, weighted_sum
-from lawbook.reference.attention.scoring import additive_weights, check_parameters
+from lawbook.reference.attention.masks import allowed_pairs, check_scores, softmax_where, weighted_sum
+from lawbook.reference.attention.scoring import additive_scores, check_parameters
 from lawbook.reference.checks import check_axes, check_floating, check_integer, check_shape
 from lawbook.reference.recurrent import gru
 from lawbook.reference.recurrent.parameters import check_dtype, check_indices
@@ -80,7 +80,7 @@ def bahdanau_decoder_step(
     if valid_len is not None:
         check_shape("valid_len", valid_len, (batch,))
         mask = allowed_pairs(valid_len, batch, 1, encoder_outputs.shape[1], state)
-    weights = additive_weights(state[-1][:, None], encoder_outputs, mask, attention)
+    weights = softmax_where(additive_scores(state[-1][:, None], encoder_outputs, mask, attention), mask)
     context = weighted_sum(weights, encoder_outputs, mask)
     x = torch.cat([context[:, 0], embedding[token]], dim=1)
     output, state = gru(x[None], state, params["gru"], num_layers=len(state), reset=reset)

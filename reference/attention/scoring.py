@@ -10,8 +10,6 @@ from lawbook.reference.attention.masks import (
     attend,
     check_pairs,
     seen_by_each,
-    softmax_where,
-    weighted_sum,
     without_hidden,
 )
 from lawbook.reference.checks import check_floating, check_positive, check_shape
@@ -80,16 +78,15 @@ def additive_attention(q: Tensor, k: Tensor, v: Tensor, valid_lens: Tensor | Non
     check_shape("params[W_q]", params["W_q"], (q.shape[2], hidden))
     check_shape("params[W_k]", params["W_k"], (k.shape[2], hidden))
     mask = allowed_pairs(valid_lens, q.shape[0], q.shape[1], k.shape[1], q)
-    weights = additive_weights(q, k, mask, params)
-    return weighted_sum(weights, v, mask)
+    return attend(additive_scores(q, k, mask, params), v, mask)
 
 
-def additive_weights(q: Tensor, k: Tensor, mask: Tensor | None, params: Parameters) -> Tensor:
-    """(B, Q, K): the weights of additive attention."""
+def additive_scores(q: Tensor, k: Tensor, mask: Tensor | None, params: Parameters) -> Tensor:
+    """(B, Q, K): the scores of additive attention."""
     projected = without_hidden(k, mask) @ params["W_k"]
     pairs = projected[:, None] if mask is None else seen_by_each(projected, mask)
     features = torch.tanh((q @ params["W_q"])[:, :, None] + pairs)
-    return softmax_where(features @ params["w_v"], mask)
+    return features @ params["w_v"]
 
 
 def dot_product_attention(

@@ -191,6 +191,7 @@ class TestGaussianAttention(HullLaws, Spec):
 
 class TestAdditiveAttention(HullLaws, MaskLaws, Spec):
     component = attention.additive_attention
+    orders = (divided_last,)
     cases = domains.additive_attention
     differentiable = ("q", "k", "v", "params")
     twice = True
