@@ -74,7 +74,7 @@ def batch_norm(
         count = _count(x, axes)
         if count < 2:
             raise ValueError(f"x has {count} values a channel, expected at least 2, got shape {tuple(x.shape)}")
-        mean, var = _moments(wide, axes)
+        mean, var = moments(wide, axes)
         correction = count / (count - 1) if unbiased else 1.0
     else:
         mean, var = _per_channel(_wide(moving_mean), x), _per_channel(_wide(moving_var), x)  # type: ignore[arg-type]
@@ -110,7 +110,7 @@ def layer_norm(
 
     Returns:
         Shape and dtype of ``x``. A single value a sample gives β, whatever it is. Far from zero the variance keeps its
-        digits, as it does in two passes: the mean first.
+        digits, as it does in two passes, the mean first, or in Welford's one.
 
     Raises:
         ValueError: ``x`` does not end in ``normalized_shape``, which is not empty; ``gamma`` or ``beta`` has another
@@ -130,7 +130,7 @@ def layer_norm(
             check_shape(name, parameter, shape)
     check_positive("eps", eps)
     wide = _wide(x)
-    y = _normalized(wide, *_moments(wide, tuple(range(-len(shape), 0))), eps)
+    y = _normalized(wide, *moments(wide, tuple(range(-len(shape), 0))), eps)
     y = y if gamma is None else y * gamma
     return (y if beta is None else y + beta).to(x.dtype)
 
@@ -173,7 +173,7 @@ def group_norm(
     if count == 1:
         raise ValueError(f"a group has 1 value, expected at least 2, got shape {tuple(x.shape)} in {groups} groups")
     grouped = _wide(x).reshape(samples, groups, count)
-    y = _normalized(grouped, *_moments(grouped, (2,)), eps).reshape(x.shape)
+    y = _normalized(grouped, *moments(grouped, (2,)), eps).reshape(x.shape)
     return _scaled(y, gamma, beta).to(x.dtype)
 
 
@@ -205,7 +205,7 @@ def instance_norm(x: Tensor, gamma: Tensor | None = None, beta: Tensor | None = 
     _check(x, 3, gamma, beta, eps)
     _check_positions(x)
     wide = _wide(x)
-    y = _normalized(wide, *_moments(wide, tuple(range(2, x.ndim))), eps)
+    y = _normalized(wide, *moments(wide, tuple(range(2, x.ndim))), eps)
     return _scaled(y, gamma, beta).to(x.dtype)
 
 
@@ -262,9 +262,9 @@ def switchable_norm(
     _, new_mean, new_var = batch_norm(
         x, None, None, moving_mean, moving_var, eps, momentum=momentum, training=training, unbiased=unbiased
     )
-    means, variances = zip(_moments(wide, positions), _moments(wide, (1, *positions)), strict=True)
+    means, variances = zip(moments(wide, positions), moments(wide, (1, *positions)), strict=True)
     if training or moving_mean is None or moving_var is None:
-        batch = _moments(wide, (0, *positions))
+        batch = moments(wide, (0, *positions))
     else:
         batch = (_per_channel(_wide(moving_mean), x), _per_channel(_wide(moving_var), x))
     mean = _mixed(mean_logits, (*means, batch[0]))
@@ -281,7 +281,7 @@ def _count(x: Tensor, axes: Sequence[int]) -> int:
     return math.prod(x.shape[axis] for axis in axes)
 
 
-def _moments(x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+def moments(x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     """Mean and biased variance. Two passes: E[x²] − E[x]² has no digits left where the mean is large against the spread."""
     return x.mean(axes, keepdim=True), _Variance.apply(x, axes)
 

@@ -72,7 +72,14 @@ def layer_norm(x, normalized_shape, gamma=None, beta=None, eps=1e-5):
 
 @wide
 def instance_norm(x, gamma=None, beta=None, eps=1e-5):
-    return by_channel(standardized(x, tuple(range(2, x.ndim)), eps), gamma, beta)
+    """Welford's: mean and squares are brought up to date value by value."""
+    mean, squares = x.flatten(2).sum(-1) * 0, 0.0
+    for n, value in enumerate(x.flatten(2).unbind(-1), start=1):
+        before = value - mean
+        mean = mean + before / n
+        squares = squares + before * (value - mean)
+    y = (x.flatten(2) - mean[..., None]) / torch.sqrt(squares / n + eps)[..., None]
+    return by_channel(y.reshape(x.shape), gamma, beta)
 
 
 @wide
