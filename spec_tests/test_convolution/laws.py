@@ -40,6 +40,11 @@ def require_same_nans(impl: Trial, case: Case) -> None:
     require(not leaked, f"a nan at {leaked[:1]}, a place that reads none")
 
 
+def reads(found: Tensor, printed: float | Tensor) -> bool:
+    """Whether this is what a note prints: sums of whole numbers are exact, but not where they are taken by a transform."""
+    return torch.allclose(found.double(), torch.as_tensor(printed, dtype=torch.float64), rtol=1e-5, atol=1e-5)
+
+
 def channelwise(values: Tensor, axes: int) -> Tensor:
     """One value a channel, to be broadcast over samples and places."""
     return values.view(-1, *(1,) * axes)
