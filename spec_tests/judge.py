@@ -135,9 +135,11 @@ def spread(
         while len(levels) <= level:
             found = list(levels[-1]) if levels else [torch.zeros_like(x) if is_floating(x) else None for x in true]
             LEVELS[len(levels)](found, evaluate, case, true, dtype)
-            if len(levels) == len(LEVELS) - 1:
+            if levels:
+                evaluations = _glance if len(levels) == 1 else _other_roundings
                 for order in orders:
-                    _in_another_order(found, order, evaluate, case, true, dtype)
+                    with order():
+                        evaluations(found, evaluate, case, true, dtype)
             levels.append(found)
         return levels[level]
 
@@ -191,16 +193,11 @@ def _flushed(found: Spreads, evaluate: Evaluate, case: Case, true: list[Any], dt
             found[i] = torch.maximum(known, more.clamp(max=FLUSHED * torch.finfo(dtype).tiny))
 
 
-def _in_another_order(
-    found: Spreads, order: Order, evaluate: Evaluate, case: Case, true: list[Any], dtype: torch.dtype
-) -> None:
-    with order():
-        _widen(found, _own(evaluate, case), true, dtype)
-        for k in range(OTHER_ROUNDINGS):
-            _widen(found, _rounded(evaluate, case, k, dtype), true, dtype)
-        for backwards in (False, True):
-            there = _summed(evaluate, case.to(torch.float64), SequentialSums(backwards, dtype))
-            _widen(found, there, true, dtype)
+def _other_roundings(found: Spreads, evaluate: Evaluate, case: Case, true: list[Any], dtype: torch.dtype) -> None:
+    for k in range(1, OTHER_ROUNDINGS):
+        _widen(found, _rounded(evaluate, case, k, dtype), true, dtype)
+    for backwards in (False, True):
+        _widen(found, _summed(evaluate, case.to(torch.float64), SequentialSums(backwards, dtype)), true, dtype)
 
 
 LEVELS = (_glance, _neighbours, _many_roundings)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, sigmoid
 
 from lawbook.reference.checks import check_axes, check_choice, check_floating, check_integer, check_shape
 
@@ -118,7 +118,7 @@ def recurrence(form: Form, params: Parameters) -> Callable[[Tensor, State], Stat
         def lstm_step(projected: Tensor, state: State) -> State:
             h, c = state
             sums = projected + h @ weight
-            i, f, o = torch.sigmoid(sums[:, : 3 * hidden]).chunk(3, dim=1)
+            i, f, o = sigmoid(sums[:, : 3 * hidden]).chunk(3, dim=1)
             c = f * c + i * torch.tanh(sums[:, 3 * hidden :])
             return o * torch.tanh(c), c
 
@@ -127,7 +127,7 @@ def recurrence(form: Form, params: Parameters) -> Callable[[Tensor, State], Stat
         gate_weight = torch.cat(weights[:2], dim=1)
 
         def gru_step_before(projected: Tensor, h: State) -> State:
-            z, r = torch.sigmoid(projected[:, : 2 * hidden] + h @ gate_weight).chunk(2, dim=1)
+            z, r = sigmoid(projected[:, : 2 * hidden] + h @ gate_weight).chunk(2, dim=1)
             candidate = torch.tanh(projected[:, 2 * hidden :] + (r * h) @ weights[2])
             return z * h + (1 - z) * candidate
 
@@ -137,7 +137,7 @@ def recurrence(form: Form, params: Parameters) -> Callable[[Tensor, State], Stat
 
     def gru_step_after(projected: Tensor, h: State) -> State:
         product = h @ weight
-        z, r = torch.sigmoid(projected[:, : 2 * hidden] + product[:, : 2 * hidden]).chunk(2, dim=1)
+        z, r = sigmoid(projected[:, : 2 * hidden] + product[:, : 2 * hidden]).chunk(2, dim=1)
         inner = product[:, 2 * hidden :] if bias is None else product[:, 2 * hidden :] + bias
         return z * h + (1 - z) * torch.tanh(projected[:, 2 * hidden :] + r * inner)
 

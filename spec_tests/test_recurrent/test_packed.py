@@ -5,6 +5,7 @@ import torch
 from lawbook.fixtures.cases import recurrent as domains
 from lawbook.reference import recurrent
 from lawbook.spec_tests.spec import Batch, Invalid, Spec, require
+from lawbook.spec_tests.test_recurrent.gates import gates_by_tanh
 from lawbook.spec_tests.test_recurrent.laws import hidden_size, map_state, parameters, ramp, swap_layout, without
 
 LAYERS = {"rnn": recurrent.rnn, "gru": recurrent.gru, "lstm": recurrent.lstm}
@@ -28,6 +29,7 @@ def _padding(case):
 
 class TestPackedRecurrent(Spec):
     component = recurrent.packed_recurrent
+    orders = (gates_by_tanh,)
     cases = domains.packed_recurrent
     differentiable = ("x", "state", "params")
     extremes = domains.packed_recurrent_extremes
@@ -169,6 +171,7 @@ def bad_cells(error, what, cells, states, x=None):
 
 class TestDeepRecurrent(Spec):
     component = recurrent.deep_recurrent
+    orders = (gates_by_tanh,)
     cases = domains.deep_recurrent
     differentiable = ("cells", "x", "states")
     extremes = domains.deep_recurrent_extremes

@@ -410,7 +410,7 @@ class TestRandomRounding:
             assert x[:0].sum(0).shape == (3, 4)
             assert x[:0].sum().item() == 0
 
-    def test_another_order_of_operations_counts_at_the_last_level(self):
+    def test_another_order_of_operations_counts_from_the_second_level_on(self):
         """x + 10⁶ − 10⁶ is x, and in float32 its roundings are those of 10⁶."""
         late = [False]
 
@@ -426,9 +426,16 @@ class TestRandomRounding:
         case = case_of([0.1, 0.2, 0.3])
         truth = evaluate(case.to(torch.float64))
         alone, other = spread(evaluate, case, truth), spread(evaluate, case, truth, orders=(lifted,))
-        assert torch.equal(other(1)[0], alone(1)[0])
+        assert torch.equal(other(0)[0], alone(0)[0])
         assert float(alone(2)[0].max()) < 1e-6
-        assert float(other(2)[0].min()) > 1e-3
+        assert float(other(1)[0].min()) > 1e-3
+        assert torch.ge(other(2)[0], other(1)[0]).all()
+        # Beside x alone 0 is hopeless, so that no more roundings are tried.
+        tiny = case_of([1e-9, 1e-9, 1e-9])
+        truth = evaluate(tiny.to(torch.float64))
+        for orders, passes in (((), False), ((lifted,), True)):
+            found = compare(torch.zeros(3), truth, torch.float32, -1, spread(evaluate, tiny, truth, orders=orders))
+            assert (found.share <= 1) == passes
         assert not late[0]
 
     def test_matrix_products_are_taken_term_by_term_too(self):

@@ -212,7 +212,7 @@ def offset_inverse(anchors, offsets):
 @wide
 def lstm_cell(x, state, params):
     h, c = state
-    i, f, o = (torch.sigmoid(gate(x, h, params, name)) for name in "ifo")
+    i, f, o = (0.5 + 0.5 * torch.tanh(0.5 * gate(x, h, params, name)) for name in "ifo")
     c = f * c + i * torch.tanh(gate(x, h, params, "c"))
     return o * torch.tanh(c), c
 
