@@ -35,7 +35,8 @@ class _Moments(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> tuple[Tensor, Tensor]:
-        mean, *others = values.unbind(-1)
+        first, *others = values.unbind(-1)
+        mean = first.clone()
         squares = torch.zeros_like(mean)
         for n, value in enumerate(others, start=2):
             before = value - mean
