@@ -261,6 +261,7 @@ class TestDotProductAttention(HullLaws, MaskLaws, Spec):
         dict(q=ramp(1, 1, 1), k=ramp(1, 1, 1), v=ramp(1, 1, 1)),
         dict(q=ramp(0, 3, 4), k=ramp(0, 5, 4), v=ramp(0, 5, 6), valid_lens=None, causal=True),
         dict(q=ramp(2, 0, 4), k=KEYS, v=VALUES, valid_lens=torch.tensor([1, 2])),
+        dict(q=QUERIES, k=ramp(2, 0, 4), v=ramp(2, 0, 6)),
         dict(q=ramp(2, 1, 4), k=KEYS, v=VALUES, causal=True),
         dict(q=ramp(2, 1, 4), k=KEYS, v=VALUES, causal=True, alignment="lower_right"),
         dict(q=waves(1, 2, 1), k=waves(1, 3, 1), v=waves(1, 3, 2)),
